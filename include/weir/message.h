@@ -83,7 +83,8 @@ const weir_event_type *weir_message_type(void);
 
 /*
  * Gives a message new data, copied to memory of the stage's, which lasts until the message is
- * settled.  What it had before is let go; its key and headers are as they were.
+ * settled, and begins at a multiple of 8: a struct that was copied may be read there.  What it had
+ * before is let go; its key and headers are as they were.
  * Arguments  message: the caller's to write: in a batch it owns (weir_own), taken, or being made.
  *            count: bytes; 0 is none, and needs no memory.
  * Returns    true; false: no memory, or count is above WEIR_PAYLOAD_LIMIT_MAX (weir_refusal), and
@@ -95,7 +96,8 @@ const weir_event_type *weir_message_type(void);
 bool weir_message_set(weir_stage *self, weir_message *message, const void *data, size_t count);
 
 /*
- * The same, to be written by the caller: returns `count` bytes, and data points there.  NULL: as
+ * The same, to be written by the caller: returns `count` bytes, from a multiple of 8 on, and data
+ * points there.  NULL: as
  * weir_message_set says false.  What data pointed at before may be read until the stage calls this
  * again, or the callback ends.  Key or headers may be made to point to the new bytes as well.
  */

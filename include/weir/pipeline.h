@@ -51,7 +51,8 @@
  * with the message as that left it; in a batch handle_batch is called again with those messages
  * that have failed, and no others (batch->attempt).  A drain waits for no retry: what waits is
  * given back to the source, and in a processor that is in order what waits behind it, too.  Batches
- * behind one that waits are handled then.
+ * behind one that waits are handled then.  Who sets delay or in_order, and
+ * tries nowhere, is refused, unless handle_failed or a sink may have something tried again.
  *   Batches behind one that waits are handled meanwhile, but not where an order is promised: with
  * a batcher's partition_by, or its retry.in_order, it is one of the `count` that are handled at the
  * same time until it is through; nor behind one whose sink is LOST, which is the next to be
@@ -119,8 +120,9 @@ typedef struct weir_work weir_work; /* the running handle_message, for the funct
 typedef struct weir_tries {
     unsigned tries;     /* how often at most, the first time included; 1..10^6; default 1: it is */
                         /* not tried again                                                       */
-    weir_backoff delay; /* before each; default, where first_ns is 0: 100 ms, factor 2, a minute */
-                        /* at most, jitter 0.2.  To have none: .first_ns = 1, .factor = 1        */
+    weir_backoff delay; /* before each; default 100 ms, factor 2, a minute at most, jitter 0.2,  */
+                        /* all together where first_ns is 0; where that is set the others' are   */
+                        /* as in backoff.h: no jitter.  To have none: .first_ns = 1, .factor = 1 */
     bool in_order;      /* what comes behind it in its processor waits for it; of a batcher the  */
                         /* batches behind its: see "Retries" and "Order" above                   */
     uintptr_t reserved[2]; /* for later versions (version.h): zero */
@@ -175,9 +177,11 @@ typedef struct weir_pipeline_batcher {
     weir_outcome (*handle_batch)(void *context, weir_message *messages, size_t count,
                                  const weir_batch_info *batch);
     const weir_sink *sink;      /* kept, not copied                                              */
-    void *const *sink_contexts; /* `count` different ones; copied; NULL, count 1: `context`      */
+    void *const *sink_contexts; /* `count` of them; copied; the same one twice: sink.h.  NULL,   */
+                                /* count 1: `context`                                            */
 
-    weir_tries retry; /* of what fails in its batches; default the pipeline's               */
+    weir_tries retry; /* of what fails in its batches.  tries 0, and delay.first_ns 0: as    */
+                      /* the pipeline's, each by itself; in_order: here or there             */
     bool quick;       /* handle_batch, or the sink, does not block: it runs on a worker     */
     /*
      * As in stage.h: where its batches are gathered, and what hands them to the threads that handle
@@ -222,7 +226,8 @@ typedef struct weir_pipeline_options {
     /* Where messages come from: any of these, or nothing but pushes.  A source is one table of a
      * driver (source.h), with a context and a thread for each of source_count. */
     const weir_source_driver *source; /* kept, not copied                                        */
-    void *const *source_contexts; /* source_count of them; copied                                */
+    void *const *source_contexts; /* source_count of them; copied; the same one twice: two        */
+                                  /* threads call with it at the same time                        */
     unsigned source_count;        /* 0..1024                                                     */
     /* Stages that emit weir_message, of weir_message_type (message.h).  With a partition_by of
      * processors each must have a partition dispatcher with a partition for each processor, or one
@@ -360,6 +365,7 @@ weir_status weir_pipeline_await(weir_pipeline *pipeline, uint64_t timeout_ns);
  * Brings in messages of the program's own, beside its sources: they are handled like all others,
  * and nobody is told what becomes of them.  What their spans point at is copied.
  * Arguments  messages: of each data, key, headers, time, batch_key, batcher and flush count.
+ *            batcher: below batcher_count, unless that is 0.
  *            count: up to max_outstanding, and to 1024.
  * Returns    WEIR_OK; FULL: max_outstanding are not settled yet, or some 1024 wait for
  *            processors to ask for them.  All or none.
@@ -396,6 +402,7 @@ weir_status weir_pipeline_test(weir_pipeline *pipeline, const weir_message *mess
  * For a running handle_message, of its message.
  *
  * All of them may be called in `blocking` processors, too: bytes lie in memory that is no worker's.
+ * New data begins at a multiple of 8: a struct that was copied, or written, may be read there.
  *
  * weir_work_set   new data, copied; what it had is let go.  false: no memory
  * weir_work_room  the same, to be written by the caller, who gets `count` bytes.  NULL: no memory

@@ -12,13 +12,19 @@
  * The bound.  Within any `interval_ns`, wherever that begins, no more than allowed + burst events
  * are begun, by all together; within any other time no more than come in it, and burst.  A rate
  * that was idle lets a burst go at once, and then one event every interval_ns / allowed.  What is
- * not used is not saved up beyond that: with burst = 1 events never come closer than that.
+ * not used is not saved up beyond that, nor is the part of a token's time that has passed: with
+ * burst = 1 events never come closer than that, by the clock, but for who waited in line and woke
+ * late (below).
  *
  * Exactness.  That holds to the event by the clock of the runtime (weir_runtime_now), as it was
- * read just before an event was begun; with virtual time, for all to see.  In real time a thread
+ * read just before an event was begun; with virtual time, for all to see.  Where a token comes due
+ * is counted to a millionth of its time, or to two nanoseconds where that is more, and a rate that
+ * was idle begins at the next such moment.  In real time a thread
  * that the system takes its core away between the two begins its batch late.  A worker wakes
  * some tens of microseconds late; so burst must have room for what comes meanwhile, or that is
- * lost: at 100,000 a second and burst 1 a worker does not keep up.  Who waits, waits for what
+ * lost: at 100,000 a second and burst 1 a worker does not keep up.  With burst = 1 who wakes late
+ * has his token still until the next one is due: that one then comes sooner behind it than a
+ * token's time, by as much as he was late.  Who waits, waits for what
  * comes in a tenth of a millisecond at once, where there is so much to do: so a rate of a million
  * a second is batches of some hundred, and not of one.
  *

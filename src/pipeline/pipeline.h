@@ -191,6 +191,9 @@ bool weir__producer_is_partitioned(const weir_runtime *runtime, weir_ref produce
 /* ---- pipeline_copy.c ------------------------------------------------------ */
 
 /* The number of the batcher that has that name, of the first `count`; or count. */
+/* What each processor asks for at most; 0: as a subscription does. */
+size_t weir__pipeline_max_demand(const weir_processors *processors, const weir_runtime *runtime);
+
 size_t weir__pipeline_find(const weir_pipeline_batcher *batchers, size_t count, const char *name);
 
 /* Copies what was declared, with defaults; false: no memory. */

@@ -19,16 +19,15 @@ size_t weir__pipeline_find(const weir_pipeline_batcher *batchers, size_t count, 
     return i;
 }
 
+/* Each member by itself: who says one of them has not said the others. */
 static void fill_tries(weir_tries *tries, const weir_tries *usual) {
-    if (tries->tries == 0 && tries->delay.first_ns == 0 && !tries->in_order) {
-        *tries = *usual;
-    }
     if (tries->tries == 0) {
-        tries->tries = 1;
+        tries->tries = usual->tries;
     }
     if (tries->delay.first_ns == 0) {
-        tries->delay = (weir_backoff){.first_ns = RETRY_FIRST_NS, .jitter = RETRY_JITTER};
+        tries->delay = usual->delay;
     }
+    tries->in_order = tries->in_order || usual->in_order;
 }
 
 static void fill_batcher(weir_pipeline_batcher *batcher, const weir_pipeline_options *options) {
@@ -47,15 +46,21 @@ static void fill_batcher(weir_pipeline_batcher *batcher, const weir_pipeline_opt
     fill_tries(&batcher->retry, &options->retry);
 }
 
+size_t weir__pipeline_max_demand(const weir_processors *processors, const weir_runtime *runtime) {
+    if (processors->max_demand > 0 || processors->max_bytes > 0) {
+        return processors->max_demand;
+    }
+    const unsigned count = processors->count == 0 ? runtime->worker_count : processors->count;
+    const unsigned at_once = processors->partition_by == NULL ? count : 1;
+    return processors->blocking ? at_once : WEIR_PROCESSORS_DEMAND_DEFAULT;
+}
+
 static void fill_pipeline(weir_pipeline_options *options, const weir_runtime *runtime) {
     weir_processors *processors = &options->processors;
     if (processors->count == 0) {
         processors->count = runtime->worker_count;
     }
-    if (processors->max_demand == 0 && processors->max_bytes == 0) {
-        const unsigned at_once = processors->partition_by == NULL ? processors->count : 1;
-        processors->max_demand = processors->blocking ? at_once : WEIR_PROCESSORS_DEMAND_DEFAULT;
-    }
+    processors->max_demand = weir__pipeline_max_demand(processors, runtime);
     if (processors->worker == WEIR_ANY_WORKER) {
         processors->worker = WEIR_SPREAD;
     }
@@ -65,7 +70,9 @@ static void fill_pipeline(weir_pipeline_options *options, const weir_runtime *ru
     if (options->shutdown_ns == 0) {
         options->shutdown_ns = WEIR_PIPELINE_SHUTDOWN_DEFAULT;
     }
-    fill_tries(&options->retry, &(weir_tries){.tries = 1});
+    fill_tries(
+        &options->retry,
+        &(weir_tries){.tries = 1, .delay = {.first_ns = RETRY_FIRST_NS, .jitter = RETRY_JITTER}});
 }
 
 /* Memory for `count` of something; NULL where that is 0, and where there is none: *whole. */

@@ -41,6 +41,14 @@ static weir_status check_tries(const char *of, const weir_tries *tries) {
         return WEIR_INVALID;
     }
     weir_status status = check_most_of(option, ".tries", tries->tries, WEIR_TRIES_LIMIT);
+    const weir_backoff *delay = &tries->delay;
+    if (status == WEIR_OK && delay->first_ns == 0 &&
+        (delay->most_ns != 0 || delay->factor != 0 || delay->jitter != 0)) {
+        status = weir__refuse(WEIR_INVALID,
+                              "%s.delay.first_ns must be set where most_ns, factor or jitter is: "
+                              "who leaves it 0 has the whole default delay",
+                              option);
+    }
     if (status == WEIR_OK) {
         snprintf(option, sizeof option, "%sretry.delay", of);
         status = weir__backoff_check(&tries->delay, option);
@@ -64,6 +72,9 @@ static weir_status check_sources(const weir_pipeline_options *options) {
         return weir__refuse(WEIR_INVALID, "source_contexts must be set for %u sources",
                             options->source_count);
     }
+    if (options->source == NULL && options->source_contexts != NULL) {
+        return weir__refuse(WEIR_INVALID, "source_contexts must be NULL where there is no source");
+    }
     if (options->producer_count > 0 && options->producers == NULL) {
         return weir__refuse(WEIR_INVALID, "producers must be set when producer_count is %zu",
                             options->producer_count);
@@ -72,7 +83,22 @@ static weir_status check_sources(const weir_pipeline_options *options) {
                          WEIR_SOURCE_OUTSTANDING_LIMIT);
 }
 
-static weir_status check_processors(const weir_processors *given, const weir_tries *tries) {
+static weir_status check_demand(const weir_processors *given, const weir_runtime *runtime) {
+    const weir_subscribe_options demand = {.max_demand = weir__pipeline_max_demand(given, runtime),
+                                           .min_demand = given->min_demand,
+                                           .max_bytes = given->max_bytes};
+    weir_subscribe_options filled;
+    weir_status status = weir__options_subscribe(&demand, &filled);
+    if (status != WEIR_OK) {
+        char why[160];
+        snprintf(why, sizeof why, "%s", weir_refusal());
+        status = weir__refuse(WEIR_INVALID, "processors.%s", why);
+    }
+    return status;
+}
+
+static weir_status check_processors(const weir_processors *given, const weir_tries *tries,
+                                    const weir_runtime *runtime) {
     if (WEIR__RESERVED_SET(given, "weir_processors")) {
         return WEIR_INVALID;
     }
@@ -85,16 +111,7 @@ static weir_status check_processors(const weir_processors *given, const weir_tri
         status =
             weir__refuse(WEIR_INVALID, "retry.in_order must be false with blocking processors");
     }
-    const weir_subscribe_options demand = {.max_demand = given->max_demand,
-                                           .min_demand = given->min_demand,
-                                           .max_bytes = given->max_bytes};
-    weir_subscribe_options filled;
-    if (status == WEIR_OK && weir__options_subscribe(&demand, &filled) != WEIR_OK) {
-        char why[160];
-        snprintf(why, sizeof why, "%s", weir_refusal());
-        status = weir__refuse(WEIR_INVALID, "processors.%s", why);
-    }
-    return status;
+    return status == WEIR_OK ? check_demand(given, runtime) : status;
 }
 
 static weir_status check_handler(const char *of, const weir_pipeline_batcher *given) {
@@ -186,6 +203,34 @@ static weir_status check_batchers(const weir_pipeline_options *options) {
     return status;
 }
 
+/* ---- how, and not whether ------------------------------------------------------- */
+
+/* again: something may be tried again by these. */
+static weir_status check_forgotten(const char *of, const weir_tries *tries, bool again) {
+    if (again || tries->tries > 0 || (tries->delay.first_ns == 0 && !tries->in_order)) {
+        return WEIR_OK;
+    }
+    return weir__refuse(WEIR_INVALID,
+                        "%sretry.tries must be 2 or more where delay or in_order is set: by "
+                        "default nothing is tried again",
+                        of);
+}
+
+/* handle_failed may say that something is tried again; a sink that is lost always is. */
+static weir_status check_whether_again(const weir_pipeline_options *options) {
+    bool of_all = options->handle_failed != NULL || options->retry.tries > 0;
+    bool of_any = of_all;
+    weir_status status = WEIR_OK;
+    for (size_t i = 0; i < options->batcher_count && status == WEIR_OK; i++) {
+        const weir_pipeline_batcher *batcher = &options->batchers[i];
+        char of[64];
+        snprintf(of, sizeof of, "batchers[%zu].", i);
+        status = check_forgotten(of, &batcher->retry, of_all || batcher->sink != NULL);
+        of_any = of_any || batcher->retry.tries > 0 || batcher->sink != NULL;
+    }
+    return status == WEIR_OK ? check_forgotten("", &options->retry, of_any) : status;
+}
+
 /* ---- what a stage would refuse, too late: sources run by then ----------------- */
 
 static weir_status check_worker_of(const weir_runtime *runtime, const char *of, unsigned worker) {
@@ -241,10 +286,13 @@ weir_status weir__pipeline_check(weir_runtime *runtime, const weir_pipeline_opti
         status = check_tries("", &options->retry);
     }
     if (status == WEIR_OK) {
-        status = check_processors(&options->processors, &options->retry);
+        status = check_processors(&options->processors, &options->retry, runtime);
     }
     if (status == WEIR_OK) {
         status = check_batchers(options);
+    }
+    if (status == WEIR_OK) {
+        status = check_whether_again(options);
     }
     if (status == WEIR_OK) {
         status = check_workers_of(runtime, options);

@@ -24,12 +24,34 @@ struct test {
     weir_outcome outcomes[];
 };
 
+/* Later nobody would know whose fault it was. */
+static weir_status check_batchers_of(const weir_pipeline *pipeline, const weir_message *messages,
+                                     size_t count) {
+    const size_t batchers = pipeline->options.batcher_count;
+    for (size_t i = 0; batchers > 0 && i < count; i++) {
+        if (messages[i].batcher >= batchers) {
+            return weir__refuse(WEIR_INVALID,
+                                "messages[%zu].batcher must be below batcher_count, %zu, got %u", i,
+                                batchers, (unsigned)messages[i].batcher);
+        }
+    }
+    return WEIR_OK;
+}
+
+static weir_status push_settled(weir_pipeline *pipeline, const weir_message *messages, size_t count,
+                                weir_pushed *settled, void *context) {
+    weir_status status = check_batchers_of(pipeline, messages, count);
+    return status == WEIR_OK
+               ? weir_source_push(pipeline->push, messages, count, 0, settled, context)
+               : status;
+}
+
 weir_status weir_pipeline_push(weir_pipeline *pipeline, const weir_message *messages,
                                size_t count) {
     if (weir__missing(pipeline, "pipeline") || (count > 0 && weir__missing(messages, "messages"))) {
         return WEIR_INVALID;
     }
-    return count == 0 ? WEIR_OK : weir_source_push(pipeline->push, messages, count, 0, NULL, NULL);
+    return count == 0 ? WEIR_OK : push_settled(pipeline, messages, count, NULL, NULL);
 }
 
 static size_t test_bytes(size_t count) {
@@ -92,7 +114,7 @@ static struct test *make_test(const weir_pipeline *pipeline, size_t count) {
 static weir_status push_test(weir_pipeline *pipeline, const weir_message *messages, size_t count,
                              weir_batch_mode mode, struct test *test) {
     if (mode == WEIR_BATCH_BULK) {
-        return weir_source_push(pipeline->push, messages, count, 0, test_settled, test);
+        return push_settled(pipeline, messages, count, test_settled, test);
     }
     weir_message *copies = weir__alloc(pipeline->allocator, count * sizeof *copies, 64);
     if (copies == NULL) {
@@ -102,7 +124,7 @@ static weir_status push_test(weir_pipeline *pipeline, const weir_message *messag
         copies[i] = messages[i];
         copies[i].flush = 1;
     }
-    weir_status status = weir_source_push(pipeline->push, copies, count, 0, test_settled, test);
+    weir_status status = push_settled(pipeline, copies, count, test_settled, test);
     weir__free(pipeline->allocator, copies, count * sizeof *copies);
     return status;
 }

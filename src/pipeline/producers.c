@@ -7,8 +7,11 @@
  */
 #include "base/refusal.h"
 #include "pipeline/pipeline.h"
+#include "runtime/post.h"
 #include "runtime/registry.h"
 #include "runtime/runtime.h"
+
+#include <stdio.h>
 
 /* What is known of it; false: it has gone, as subscribing will tell. */
 static bool look_at_producer(const weir_runtime *runtime, weir_ref producer,
@@ -22,10 +25,24 @@ bool weir__producer_is_partitioned(const weir_runtime *runtime, weir_ref produce
     return look_at_producer(runtime, producer, &label) && label.partitioned;
 }
 
+static weir_status check_living(const weir_runtime *runtime, const weir_pipeline_options *options) {
+    weir_status status = WEIR_OK;
+    for (size_t i = 0; status == WEIR_OK && i < options->producer_count; i++) {
+        char what[40];
+        snprintf(what, sizeof what, "producers[%zu]", i);
+        status = weir__check_alive(runtime, options->producers[i], what);
+    }
+    return status;
+}
+
 weir_status weir__producers_check(const weir_runtime *runtime,
                                   const weir_pipeline_options *options) {
     const weir_processors *processors = &options->processors;
     const unsigned count = processors->count == 0 ? runtime->worker_count : processors->count;
+    const weir_status status = check_living(runtime, options);
+    if (status != WEIR_OK) {
+        return status;
+    }
     for (size_t i = 0; processors->partition_by != NULL && i < options->producer_count; i++) {
         struct weir__label label;
         if (!look_at_producer(runtime, options->producers[i], &label) || label.foreign) {

@@ -7,7 +7,9 @@
 #include "base/attributes.h"
 #include "memory/pool.h"
 
-enum { ROOM_FIRST_BYTES = 4096, ROOM_BYTES = WEIR__BLOCK_BYTES_MAX };
+enum { ROOM_FIRST_BYTES = 4096, ROOM_BYTES = WEIR__BLOCK_BYTES_MAX, ROOM_ALIGNED = 8 };
+
+_Static_assert(WEIR__BLOCK_HEADER_BYTES % ROOM_ALIGNED == 0, "a block's first bytes");
 
 /* This worker's pool, if the block is of the same runtime; NULL. */
 static struct weir__pool *pool_here(const struct weir__block *block) {
@@ -25,19 +27,32 @@ static size_t fresh_bytes(const struct weir__block *before, size_t bytes) {
     return bytes > fresh ? bytes : fresh;
 }
 
+/* What is between the last bytes and the next; none at the block's start. */
+static uint32_t gap_in(const struct weir__block *block) {
+    return -block->used % ROOM_ALIGNED;
+}
+
+/* Bytes of a block that has room for them. */
+static char *take_bytes(struct weir__block *block, size_t bytes) {
+    block->used += gap_in(block);
+    char *at = weir__block_at(block, block->used, 1);
+    block->used += (uint32_t)bytes;
+    return at;
+}
+
 static char *open_in_stage(weir_stage *self, size_t bytes, uint64_t *room) {
     struct weir__pool *pool = &self->host->pool;
     if (weir__stage_has_spans(self)) { /* what was emitted lies in this block, too */
         weir__stage_end_strip(self);
         self->reserved = 0;
     }
-    struct weir__block *block =
-        weir__pool_room(pool, &self->payload, 1, NULL, bytes, fresh_bytes(self->payload, bytes));
+    const size_t gap = self->payload != NULL ? gap_in(self->payload) : 0;
+    struct weir__block *block = weir__pool_room(pool, &self->payload, 1, NULL, bytes + gap,
+                                                fresh_bytes(self->payload, bytes));
     if (block == NULL) {
         return NULL;
     }
-    char *at = weir__block_at(block, block->used, 1);
-    block->used += (uint32_t)bytes;
+    char *at = take_bytes(block, bytes);
     weir__block_hold_here(block, pool);
     *room = (uintptr_t)block;
     return at;
@@ -51,7 +66,7 @@ static struct weir__block *fill_on(struct weir__filling *filling, size_t bytes) 
     if (block != NULL && weir__load_acquire_u32(&block->refs) == 1) { /* B1 (memory/block.c) */
         block->used = 0;
     }
-    if (block != NULL && block->capacity - block->used >= bytes) {
+    if (block != NULL && block->capacity - block->used >= bytes + gap_in(block)) {
         return block;
     }
     struct weir__block *fresh = weir__pool_get_loose(filling->pool, fresh_bytes(block, bytes));
@@ -67,8 +82,7 @@ static char *open_in_task(struct weir__filling *filling, size_t bytes, uint64_t 
     if (block == NULL) {
         return NULL;
     }
-    char *at = weir__block_at(block, block->used, 1);
-    block->used += (uint32_t)bytes;
+    char *at = take_bytes(block, bytes);
     weir__block_hold(block, NULL);
     *room = (uintptr_t)block;
     return at;

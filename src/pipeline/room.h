@@ -2,11 +2,12 @@
  * Room: where the bytes lie that a stage, or a task, gives to messages.
  * SPDX-License-Identifier: Apache-2.0
  *
- * They lie side by side in a block of bytes, and each message holds the block once: `room` is its
- * address, 0 for none.  Holding and letting go is the block's (memory/block.h), and may be done on
- * any thread.  A stage fills a block of its worker's pool (stage->payload, as payload.c does for
- * events with spans).  A task has no worker: it fills a loose block (memory/pool.h), which it holds
- * once itself meanwhile; when nobody else does any more it begins at its start again.
+ * They lie side by side in a block of bytes, each one's at a multiple of 8, and each message holds
+ * the block once: `room` is its address, 0 for none.  Holding and letting go is the block's
+ * (memory/block.h), and may be done on any thread.  A stage fills a block of its worker's pool
+ * (stage->payload, as payload.c does for events with spans).  A task has no worker: it fills a
+ * loose block (memory/pool.h), which it holds once itself meanwhile; when nobody else does any more
+ * it begins at its start again.
  *
  * A weir__filling is one task's at a time, and handed on under a lock (made.h).
  */
@@ -30,7 +31,8 @@ struct weir__giver {
     struct weir__filling *filling;
 };
 
-/* Bytes in the block that is filled, which the caller holds: 1 or more.  NULL: no memory. */
+/* Bytes in the block that is filled, which the caller holds: 1 or more, from a multiple of 8 on.
+ * NULL: no memory. */
 char *weir__room_open(struct weir__giver giver, size_t bytes, uint64_t *room);
 
 /* One more message has bytes there.  0: nothing. */

@@ -14,7 +14,9 @@ static bool has_place(const weir_pipeline *pipeline, const weir_message *message
         return true;
     }
     weir__pipeline_log(pipeline, WEIR_LOG_ERROR,
-                       "handle_message chose batcher %u, there are %zu: the message has failed",
+                       "%s batcher %u, there are %zu: the message has failed",
+                       pipeline->options.processors.handle_message != NULL ? "handle_message chose"
+                                                                           : "a message is for",
                        (unsigned)message->batcher, batchers);
     return false;
 }

@@ -38,6 +38,8 @@ static void read_terms(const struct weir_rate *rate, uint32_t number,
     out->burst = weir__load_relaxed_u64(&terms->burst);
     out->base_ns = weir__load_relaxed_u64(&terms->base_ns);
     out->shift = weir__load_relaxed_u64(&terms->shift);
+    out->grains = weir__load_relaxed_u64(&terms->grains);
+    out->before = weir__load_relaxed_u64(&terms->before);
 }
 
 /* Before the word names them (RW1 -> RW2). */
@@ -49,6 +51,8 @@ static void write_terms(struct weir_rate *rate, uint32_t number,
     weir__store_relaxed_u64(&terms->burst, from->burst);
     weir__store_relaxed_u64(&terms->base_ns, from->base_ns);
     weir__store_relaxed_u64(&terms->shift, from->shift);
+    weir__store_relaxed_u64(&terms->grains, from->grains);
+    weir__store_relaxed_u64(&terms->before, from->before);
 }
 
 /* How many sets of terms have come since that number. */
@@ -80,27 +84,64 @@ static uint64_t since_base(const struct weir__rate_terms *terms, uint64_t now_ns
     return since > INT64_MAX ? 0 : since; /* by a look at an older clock */
 }
 
-/* Tokens counted since the base, times the interval. */
-static wide ticked(const struct weir__rate_terms *terms, uint64_t now_ns) {
-    return (wide)since_base(terms, now_ns) * terms->allowed;
+/* The clock's position, in grains. */
+struct reading {
+    uint64_t down, up; /* rounded */
+    bool just;         /* it has come to `down` in this nanosecond */
+};
+
+/* So many grains, and `rest` of interval_ns of the next. */
+static struct reading reading_of(uint64_t whole, uint64_t rest, uint64_t per_interval) {
+    return (struct reading){whole, whole + (rest != 0), rest < per_interval};
 }
 
-static uint64_t clock_at(const struct weir__rate_terms *terms, uint64_t now_ns) {
-    uint64_t product; /* it is large when it has counted for hours */
-    if (WEIR__LIKELY(
-            !__builtin_mul_overflow(since_base(terms, now_ns), terms->allowed, &product))) {
-        return product / terms->interval_ns;
+/* So that interval_ns is not multiplied where the clock has counted long. */
+static struct reading read_clock_by_parts(uint64_t since, uint64_t per_interval,
+                                          uint64_t interval_ns) {
+    uint64_t whole = since / interval_ns * per_interval;
+    uint64_t product;
+    if (!__builtin_mul_overflow(since % interval_ns, per_interval, &product)) {
+        return reading_of(whole + product / interval_ns, product % interval_ns, per_interval);
     }
-    return (uint64_t)(ticked(terms, now_ns) / terms->interval_ns);
+    wide long_product = (wide)(since % interval_ns) * per_interval;
+    return reading_of(whole + (uint64_t)(long_product / interval_ns),
+                      (uint64_t)(long_product % interval_ns), per_interval);
 }
 
-/* When token number p may first be used. */
-static uint64_t due_at(const struct weir__rate_terms *terms, uint64_t p) {
-    if (p <= terms->burst) {
+static struct reading read_clock(const struct weir__rate_terms *terms, uint64_t now_ns) {
+    uint64_t since = since_base(terms, now_ns);
+    uint64_t per_interval = terms->allowed << terms->grains; /* no more than interval_ns */
+    uint64_t product;
+    if (WEIR__LIKELY(!__builtin_mul_overflow(since, per_interval, &product))) {
+        return reading_of(product / terms->interval_ns, product % terms->interval_ns, per_interval);
+    }
+    return read_clock_by_parts(since, per_interval, terms->interval_ns);
+}
+
+static uint64_t burst_of(const struct weir__rate_terms *terms) {
+    return terms->burst << terms->grains;
+}
+
+/* The clock has passed it, and in an earlier nanosecond: else who comes as soon as a token is due
+ * would lose what is rounded, each time. */
+static bool is_idle(uint64_t taken, struct reading at) {
+    return taken < at.down || (taken == at.down && !at.just);
+}
+
+/* An idle rate begins at the clock's position, rounded up: what has passed of a grain is not
+ * saved up, either. */
+static uint64_t next_from(uint64_t taken, struct reading at) {
+    return is_idle(taken, at) ? at.up : taken;
+}
+
+/* When the token that ends there may first be used. */
+static uint64_t due_at(const struct weir__rate_terms *terms, uint64_t end) {
+    if (end <= burst_of(terms)) {
         return 0;
     }
-    wide needed = (wide)(p - terms->burst) * terms->interval_ns;
-    wide after = (needed + terms->allowed - 1) / terms->allowed;
+    wide needed = (wide)(end - burst_of(terms)) * terms->interval_ns;
+    uint64_t per_interval = terms->allowed << terms->grains;
+    wide after = (needed + per_interval - 1) / per_interval;
     if (after > INT64_MAX) {
         return WEIR__RATE_NEVER;
     }
@@ -111,13 +152,26 @@ static uint64_t due_at(const struct weir__rate_terms *terms, uint64_t p) {
 
 /* ---- life ---------------------------------------------------------------------- */
 
-static struct weir__rate_terms terms_from(const weir_rate_options *options, uint64_t base_ns,
-                                          uint64_t shift) {
+/* Of which number two to the power is at most that. */
+static unsigned power_in(uint64_t number) {
+    return 63 - (unsigned)__builtin_clzll(number);
+}
+
+/* As fine as a token can be divided: a grain is no less than a nanosecond, and a burst of them can
+ * be counted. */
+static uint64_t grains_for(const weir_rate_options *options) {
+    unsigned grains = power_in(options->interval_ns / options->allowed);
+    unsigned most = WEIR__RATE_BURST_BITS - 1 - power_in(options->burst);
+    grains = grains < most ? grains : most;
+    return grains < WEIR__RATE_GRAINS ? grains : WEIR__RATE_GRAINS;
+}
+
+static struct weir__rate_terms terms_from(const weir_rate_options *options, uint64_t base_ns) {
     return (struct weir__rate_terms){.allowed = options->allowed,
                                      .interval_ns = options->interval_ns,
                                      .burst = options->burst,
                                      .base_ns = base_ns,
-                                     .shift = shift};
+                                     .grains = grains_for(options)};
 }
 
 struct weir_rate *weir__rate_make(const struct weir__allocator *allocator,
@@ -126,7 +180,7 @@ struct weir_rate *weir__rate_make(const struct weir__allocator *allocator,
     if (rate == NULL) {
         return NULL;
     }
-    struct weir__rate_terms terms = terms_from(options, now_ns, 0);
+    struct weir__rate_terms terms = terms_from(options, now_ns);
     rate->allocator = *allocator;
     rate->refs = 1;
     write_terms(rate, 0, &terms);
@@ -149,9 +203,22 @@ void weir__rate_release(struct weir_rate *rate) {
 /* The base from which the clock, by these terms, has counted now what it had of a token. */
 static uint64_t base_for(const struct weir__rate_terms *before, const weir_rate_options *after,
                          uint64_t now_ns) {
-    wide part = ticked(before, now_ns) % before->interval_ns; /* of interval_ns */
+    wide ticked = (wide)since_base(before, now_ns) * before->allowed;
+    wide part = ticked % before->interval_ns; /* of interval_ns */
     wide passed = part * after->interval_ns / ((wide)before->interval_ns * after->allowed);
     return now_ns - (uint64_t)passed;
+}
+
+/* A position by the terms before, as those count that come behind them.  It is no less. */
+static uint64_t position_by(const struct weir__rate_terms *terms, uint64_t before) {
+    uint64_t passed = terms->shift << terms->before;
+    uint64_t rest = before > passed ? before - passed : 0;
+    if (terms->grains < terms->before) {
+        unsigned coarser = (unsigned)(terms->before - terms->grains);
+        return (rest >> coarser) + ((rest & ((UINT64_C(1) << coarser) - 1)) != 0);
+    }
+    unsigned finer = (unsigned)(terms->grains - terms->before);
+    return rest <= position_mask >> finer ? rest << finer : position_mask;
 }
 
 /* Under the lock. */
@@ -161,12 +228,13 @@ static void change_terms(struct weir_rate *rate, const weir_rate_options *option
     uint64_t word = weir__load_relaxed_u64(&rate->word);
     uint32_t number = terms_in(word);
     read_terms(rate, number, &before);
-    uint64_t shift = clock_at(&before, now_ns);
-    struct weir__rate_terms after = terms_from(options, base_for(&before, options, now_ns), shift);
+    struct weir__rate_terms after = terms_from(options, base_for(&before, options, now_ns));
+    after.shift = read_clock(&before, now_ns).down >> before.grains;
+    after.before = before.grains;
     write_terms(rate, terms_after(number), &after);
     uint64_t taken;
     do {
-        taken = taken_in(word) > shift ? taken_in(word) - shift : 0;
+        taken = position_by(&after, taken_in(word));
     } while (!weir__cas_u64(&rate->word, &word, rate_word(terms_after(number), taken)));
     /* RW1 -> RW2, RW3 -> RW4 */
 }
@@ -189,7 +257,7 @@ static void set_clock_back(struct weir_rate *rate, uint64_t now_ns) {
     struct weir__rate_terms terms;
     weir__lock(&rate->lock);
     read_terms(rate, terms_in(weir__load_relaxed_u64(&rate->word)), &terms);
-    if (clock_at(&terms, now_ns) >= position_back) {
+    if (read_clock(&terms, now_ns).down >= position_back) {
         weir_rate_options same = {
             .allowed = terms.allowed, .interval_ns = terms.interval_ns, .burst = terms.burst};
         change_terms(rate, &same, now_ns);
@@ -201,25 +269,37 @@ static void set_clock_back(struct weir_rate *rate, uint64_t now_ns) {
 
 /* The word, its terms and the clock's position by them, which is not too far. */
 static uint64_t look_at_rate(struct weir_rate *rate, uint64_t now_ns,
-                             struct weir__rate_terms *terms, uint64_t *at) {
+                             struct weir__rate_terms *terms, struct reading *at) {
     uint64_t word = terms_now(rate, terms);
-    *at = clock_at(terms, now_ns);
-    while (WEIR__UNLIKELY(*at >= position_back)) {
+    *at = read_clock(terms, now_ns);
+    while (WEIR__UNLIKELY(at->down >= position_back)) {
         set_clock_back(rate, now_ns);
         word = terms_now(rate, terms);
-        *at = clock_at(terms, now_ns);
+        *at = read_clock(terms, now_ns);
     }
     return word;
 }
 
-static bool give_out(struct weir_rate *rate, uint64_t *word, uint64_t from, uint64_t count,
+static bool give_out(struct weir_rate *rate, uint64_t *word, const struct weir__rate_terms *terms,
                      struct weir__reserved *out) {
-    uint32_t number = terms_in(*word);
-    if (!weir__cas_u64(&rate->word, word, rate_word(number, from + count))) { /* RW1 -> RW2 */
-        return false;
-    }
-    *out = (struct weir__reserved){.first = from, .count = count, .terms = number};
-    return true;
+    uint64_t taken = out->first + (out->count << terms->grains);
+    out->terms = terms_in(*word);
+    out->grains = (uint32_t)terms->grains;
+    return weir__cas_u64(&rate->word, word, rate_word(out->terms, taken)); /* RW1 -> RW2 */
+}
+
+/* How many there are from there on that end before `at` and a burst. */
+static uint64_t room_from(const struct weir__rate_terms *terms, uint64_t at, uint64_t from) {
+    uint64_t until = at + burst_of(terms);
+    return until > from ? (until - from) >> terms->grains : 0;
+}
+
+/* How many may be taken now.  Of a burst that somebody has begun in this grain others have the
+ * rest. */
+static uint64_t tokens_for(const struct weir__rate_terms *terms, struct reading at,
+                           uint64_t taken) {
+    return is_idle(taken, at) ? terms->burst
+                              : room_from(terms, terms->burst > 1 ? at.up : at.down, taken);
 }
 
 /* Somebody else was first: what the terms say holds still, if the word names the same. */
@@ -227,34 +307,57 @@ uint64_t weir__rate_take(struct weir_rate *rate, uint64_t most, uint64_t now_ns,
                          struct weir__reserved *out) {
     for (;;) {
         struct weir__rate_terms terms;
-        uint64_t at;
+        struct reading at;
         uint64_t word = look_at_rate(rate, now_ns, &terms, &at);
         uint32_t number = terms_in(word);
         while (terms_in(word) == number) {
-            uint64_t from = taken_in(word) > at ? taken_in(word) : at;
-            uint64_t room = at + terms.burst > from ? at + terms.burst - from : 0;
+            uint64_t room = tokens_for(&terms, at, taken_in(word));
             uint64_t count = room < most ? room : most;
-            if (count == 0 || give_out(rate, &word, from, count, out)) {
+            if (count == 0) {
+                return 0;
+            }
+            *out = (struct weir__reserved){.first = next_from(taken_in(word), at), .count = count};
+            if (give_out(rate, &word, &terms, out)) {
                 return count;
             }
         }
     }
 }
 
-bool weir__rate_reserve(struct weir_rate *rate, uint64_t count, uint64_t now_ns,
-                        struct weir__reserved *out) {
+/* *at_once: they may be used now, since the rate is idle. */
+static bool reserve_next(struct weir_rate *rate, uint64_t count, uint64_t now_ns,
+                         struct weir__reserved *out, bool *at_once) {
     for (;;) {
         struct weir__rate_terms terms;
-        uint64_t at;
+        struct reading at;
         uint64_t word = look_at_rate(rate, now_ns, &terms, &at);
-        uint64_t from = taken_in(word) > at ? taken_in(word) : at;
-        if (count > position_mask - from) {
+        struct weir__reserved next = {.first = next_from(taken_in(word), at), .count = count};
+        *at_once = is_idle(taken_in(word), at) && count <= terms.burst;
+        if (count > (position_mask - next.first) >> terms.grains) {
             return false;
         }
-        if (give_out(rate, &word, from, count, out)) {
+        if (give_out(rate, &word, &terms, &next)) {
+            *out = next;
             return true;
         }
     }
+}
+
+bool weir__rate_reserve(struct weir_rate *rate, uint64_t count, uint64_t now_ns,
+                        struct weir__reserved *out) {
+    bool at_once;
+    return reserve_next(rate, count, now_ns, out, &at_once);
+}
+
+bool weir__rate_book(struct weir_rate *rate, uint64_t count, uint64_t now_ns, uint64_t *due_ns) {
+    struct weir__reserved reserved;
+    bool at_once;
+    if (!reserve_next(rate, count, now_ns, &reserved, &at_once)) {
+        return false;
+    }
+    uint64_t due = at_once ? now_ns : weir__rate_due(rate, &reserved);
+    *due_ns = due > now_ns ? due : now_ns;
+    return true;
 }
 
 uint64_t weir__rate_stride(const struct weir_rate *rate) {
@@ -262,15 +365,39 @@ uint64_t weir__rate_stride(const struct weir_rate *rate) {
     terms_now(rate, &terms);
     wide come = (wide)terms.allowed * WEIR__RATE_STRIDE_NS / terms.interval_ns;
     uint64_t stride = come < 1 ? 1 : (uint64_t)come;
-    return stride < terms.burst ? stride : terms.burst;
+    uint64_t most = terms.burst > 1 ? terms.burst - 1 : 1; /* the first of them lasts until then */
+    return stride < most ? stride : most;
 }
 
 /* ---- what is reserved ---------------------------------------------------------------- */
 
 /* The first `count` numbers are no longer among them. */
 static void pass_tokens(struct weir__reserved *reserved, uint64_t count) {
-    reserved->first += count;
+    reserved->first += count << reserved->grains;
     reserved->count -= count;
+}
+
+void weir__reserved_join(struct weir__reserved *reserved, const struct weir__reserved *last,
+                         uint64_t count) {
+    uint64_t some = last->count < count ? last->count : count;
+    uint64_t first = last->first + ((last->count - some) << last->grains);
+    uint64_t end = last->first + (last->count << last->grains);
+    if (reserved->count == 0) {
+        *reserved = *last;
+        reserved->first = first;
+        reserved->count = some;
+    } else if (last->terms == reserved->terms && end == reserved->first) {
+        reserved->first = first; /* those that were reserved with them are not due yet */
+        reserved->count += some;
+    }
+}
+
+/* Those of them that ended, or began, before `from`. */
+static void pass_before(struct weir__reserved *reserved, uint64_t from) {
+    if (from > reserved->first) {
+        uint64_t late = ((from - reserved->first - 1) >> reserved->grains) + 1;
+        pass_tokens(reserved, late < reserved->count ? late : reserved->count);
+    }
 }
 
 /* Counts them as the terms of that number do.  Each one that those have behind them goes. */
@@ -280,11 +407,9 @@ static void shift_to(const struct weir_rate *rate, uint32_t number,
         struct weir__rate_terms terms;
         reserved->terms = terms_after(reserved->terms);
         read_terms(rate, reserved->terms, &terms);
-        uint64_t last = reserved->first + reserved->count;
-        uint64_t first = reserved->first > terms.shift ? reserved->first - terms.shift : 0;
-        last = last > terms.shift ? last - terms.shift : 0;
-        reserved->first = first;
-        reserved->count = last - first;
+        pass_before(reserved, terms.shift << terms.before);
+        reserved->first = position_by(&terms, reserved->first);
+        reserved->grains = (uint32_t)terms.grains;
     }
 }
 
@@ -312,13 +437,10 @@ uint64_t weir__rate_use(const struct weir_rate *rate, struct weir__reserved *res
                         uint64_t most, uint64_t now_ns) {
     struct weir__rate_terms terms;
     bring_up(rate, reserved, &terms);
-    uint64_t at = clock_at(&terms, now_ns);
-    if (at > reserved->first) {
-        uint64_t late = at - reserved->first;
-        pass_tokens(reserved, late < reserved->count ? late : reserved->count);
-    }
-    uint64_t until = at + terms.burst;
-    uint64_t may = until > reserved->first ? until - reserved->first : 0;
+    struct reading at = read_clock(&terms, now_ns);
+    uint64_t grace = terms.burst > 1 ? 0 : (UINT64_C(1) << terms.grains) - 1;
+    pass_before(reserved, at.up > grace ? at.up - grace : 0);
+    uint64_t may = room_from(&terms, at.down, reserved->first);
     uint64_t count = reserved->count < may ? reserved->count : may;
     count = count < most ? count : most;
     pass_tokens(reserved, count);
@@ -329,7 +451,7 @@ uint64_t weir__rate_due(const struct weir_rate *rate, const struct weir__reserve
     struct weir__rate_terms terms;
     struct weir__reserved now = *reserved;
     bring_up(rate, &now, &terms);
-    return due_at(&terms, now.first + now.count);
+    return due_at(&terms, now.first + (now.count << now.grains));
 }
 
 bool weir__rate_line(struct weir_rate *rate, struct weir__reserved *line, uint64_t most,
@@ -353,8 +475,6 @@ bool weir__rate_line(struct weir_rate *rate, struct weir__reserved *line, uint64
 uint64_t weir__rate_next(const struct weir_rate *rate, uint64_t now_ns) {
     struct weir__rate_terms terms;
     uint64_t word = terms_now(rate, &terms);
-    uint64_t at = clock_at(&terms, now_ns);
-    uint64_t from = taken_in(word) > at ? taken_in(word) : at;
-    uint64_t when = due_at(&terms, from + 1);
+    uint64_t when = due_at(&terms, taken_in(word) + (UINT64_C(1) << terms.grains));
     return when > now_ns ? when : now_ns;
 }

@@ -204,7 +204,6 @@ uint64_t weir_rate_take(weir_rate *rate, uint64_t most, uint64_t now_ns, uint64_
 }
 
 weir_status weir_rate_reserve(weir_rate *rate, uint64_t count, uint64_t now_ns, uint64_t *due_ns) {
-    struct weir__reserved reserved;
     weir_rate_options terms;
     if (weir__missing(rate, "rate") || weir__missing(due_ns, "due_ns")) {
         return WEIR_INVALID;
@@ -214,13 +213,10 @@ weir_status weir_rate_reserve(weir_rate *rate, uint64_t count, uint64_t now_ns, 
         return weir__refuse(WEIR_INVALID, "count must be 1 to the rate's burst, %llu, got %llu",
                             (unsigned long long)terms.burst, (unsigned long long)count);
     }
-    if (!weir__rate_reserve(rate, count, now_ns, &reserved)) {
-        return weir__refuse(WEIR_FULL, "2^%d tokens of this rate are reserved already",
-                            WEIR__RATE_POSITION_BITS);
-    }
-    uint64_t due_at_ns = weir__rate_due(rate, &reserved);
-    *due_ns = due_at_ns > now_ns ? due_at_ns : now_ns;
-    return WEIR_OK;
+    return weir__rate_book(rate, count, now_ns, due_ns)
+               ? WEIR_OK
+               : weir__refuse(WEIR_FULL,
+                              "more of this rate's tokens are reserved than are counted");
 }
 
 void weir_rate_close(weir_rate *rate) {

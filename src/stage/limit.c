@@ -105,7 +105,7 @@ static uint64_t take_tokens(struct weir__limit *limit, uint64_t most, uint64_t n
     struct weir__reserved *reserved = &limit->reserved;
     uint64_t count = weir__rate_use(limit->rate, reserved, most, now_ns);
     if (count > 0) {
-        limit->last = (struct weir__reserved){reserved->first - count, count, reserved->terms};
+        limit->last = weir__reserved_used(reserved, count);
     }
     if (reserved->count == 0 && count < most) {
         count += weir__rate_take(limit->rate, most - count, now_ns, &limit->last);
@@ -127,15 +127,7 @@ static uint64_t take_tokens(struct weir__limit *limit, uint64_t most, uint64_t n
 
 /* The last `count` that were used were not, after all: they may be, as long as their time is. */
 static void give_tokens_back(struct weir__limit *limit, uint64_t count) {
-    const struct weir__reserved *last = &limit->last;
-    struct weir__reserved *reserved = &limit->reserved;
-    uint64_t some = last->count < count ? last->count : count;
-    if (reserved->count == 0) {
-        *reserved = (struct weir__reserved){last->first + last->count - some, some, last->terms};
-    } else if (last->terms == reserved->terms && last->first + last->count == reserved->first) {
-        reserved->first -= some; /* those that were reserved with them are not due yet */
-        reserved->count += some;
-    }
+    weir__reserved_join(&limit->reserved, &limit->last, count);
     limit->last.count = 0;
 }
 

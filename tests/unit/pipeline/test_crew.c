@@ -141,6 +141,34 @@ static void in_order_a_drain_goes_past(void **state) {
     }
 }
 
+/* A batcher that says something of `retry` has the pipeline's of the rest. */
+static void what_a_batcher_does_not_say_is_the_pipelines(void **state) {
+    (void)state;
+    static const weir_tries own[] = {
+        {.tries = 0},
+        {.in_order = true},
+        {.delay = {.first_ns = LONG}},
+        {.tries = 3},
+    };
+    for (size_t which = 0; which < sizeof own / sizeof *own; which++) {
+        EACH_WORLD(1) {
+            weir_pipeline_batcher *batcher = pipeline_scene_batcher(&scene, "store", 1);
+            scene.options.retry = (weir_tries){.tries = which == 3 ? 2 : 3,
+                                               .delay = {.first_ns = which == 2 ? 1 : LONG}};
+            batcher->retry = own[which];
+            scene.batch_does[0] = "f";
+            scene.quiet = true;
+            pipeline_scene_open(&scene);
+            pipeline_scene_run(&scene, 0);
+            pipeline_scene_run(&scene, LONG - MS);
+            assert_int_equal(scene.batched[0], 1); /* or it does not wait so long */
+            pipeline_scene_run(&scene, 10 * LONG);
+            assert_int_equal(scene.batched[0], 3);
+            pipeline_scene_end(&scene);
+        }
+    }
+}
+
 /* Of two that are handled at the same time one that waits is one. */
 static void in_order_each_waits_for_itself(void **state) {
     (void)state;
@@ -386,6 +414,7 @@ int main(void) {
         cmocka_unit_test(in_order_they_wait),
         cmocka_unit_test(in_order_a_batch_is_not),
         cmocka_unit_test(in_order_a_drain_goes_past),
+        cmocka_unit_test(what_a_batcher_does_not_say_is_the_pipelines),
         cmocka_unit_test(in_order_each_waits_for_itself),
         cmocka_unit_test(as_many_wait_as_have_room),
         cmocka_unit_test(nothing_overtakes_what_a_sink_has_lost),

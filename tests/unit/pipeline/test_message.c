@@ -175,6 +175,30 @@ static weir_verdict rewrite(weir_stage *self, weir_batch batch) {
     return weir_forward(self);
 }
 
+/* Of whatever lengths lie side by side. */
+static weir_verdict align(weir_stage *self, weir_batch batch) {
+    weir_message *messages = weir_own(self);
+    for (size_t i = 0; i < batch.count; i++) {
+        weir_message *message = &messages[i];
+        const size_t count = message->time % 3 == 0 ? 8 : 5;
+        RIG_CHECK(scene.rig, message->time % 2 == 0
+                                 ? weir_message_set(self, message, "aligned?", count)
+                                 : weir_message_room(self, message, count) != NULL);
+        RIG_CHECK(scene.rig, (uintptr_t)message->data.at % 8 == 0);
+        RIG_CHECK(scene.rig, message->data.count == count);
+    }
+    return WEIR_CONTINUE;
+}
+
+static void new_bytes_are_aligned(struct rig *rig) {
+    open_scene(rig);
+    start(WEIR_CONSUMER, scene.stage, align);
+    for (int i = 0; i < 10; i++) assert_int_equal(push(30, told), WEIR_OK);
+    rig_rest(rig);
+    assert_int_equal(scene.told, 300);
+    close_scene();
+}
+
 static void new_bytes_last(struct rig *rig) {
     open_scene(rig);
     weir_ref ref = start(WEIR_PRODUCER_CONSUMER, scene.stage, rewrite);
@@ -368,6 +392,7 @@ int main(void) {
         TEST_IN_WORLDS(pushes_are_told_of),
         TEST_IN_WORLDS(pushes_are_bounded),
         TEST_IN_WORLDS(what_waits_is_nakd_as_it_stops),
+        TEST_IN_WORLDS(new_bytes_are_aligned),
         TEST_IN_WORLDS(new_bytes_last),
         TEST_IN_WORLDS(new_bytes_go_with_who_is_stopped),
         TEST_IN_WORLDS_AND_WAYS(several_are_settled_together, 4),

@@ -161,6 +161,12 @@ static weir_outcome write_sizes(void *context, weir_work *work, weir_message *me
     RIG_CHECK(&in->rig, room != NULL && before[sizeof large - 1] == 0); /* to be read still */
     memset(room, 0, 8);
     RIG_CHECK(&in->rig, weir_work_set(work, NULL, 0) && message->data.count == 0);
+    for (int i = 0; i < 30; i++) { /* side by side, and aligned */
+        const size_t count = i % 3 == 0 ? 8 : 5;
+        RIG_CHECK(&in->rig, i % 2 == 0 ? weir_work_set(work, large, count)
+                                       : weir_work_room(work, count) != NULL);
+        RIG_CHECK(&in->rig, (uintptr_t)message->data.at % 8 == 0);
+    }
     RIG_CHECK(&in->rig, weir_work_set(work, large, 8));
     return WEIR_MESSAGE_OK;
 }

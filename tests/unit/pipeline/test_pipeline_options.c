@@ -32,6 +32,40 @@ static const weir_ref nobody = {12345};
 static const weir_sink sound = {.write = never_written};
 static const weir_sink odd_name = {.name = "a\tb", .write = never_written};
 
+static void spoil_more(int which) {
+    weir_pipeline_options *options = &scene.options;
+    weir_pipeline_batcher *first = &scene.batchers[0];
+    switch (which) {
+    case 40:
+        options->retry = (weir_tries){.tries = 2, .delay = {.jitter = 0.5}};
+        break;
+    case 41:
+        first->retry = (weir_tries){.tries = 2, .delay = {.most_ns = 1000}};
+        break;
+    case 42:
+        options->retry.delay.first_ns = 2000;
+        break;
+    case 43:
+        options->retry.in_order = true;
+        break;
+    case 44:
+        scene.batchers[1].retry.in_order = true;
+        break;
+    case 45:
+        options->processors.min_demand = 256;
+        break;
+    case 46:
+        options->processors.blocking = true, options->processors.count = 3;
+        options->processors.min_demand = 3;
+        break;
+    case 47:
+        options->source = NULL, options->source_count = 0;
+        break;
+    default:
+        break;
+    }
+}
+
 static void spoil_others(int which) {
     weir_pipeline_batcher *first = &scene.batchers[0];
     switch (which) {
@@ -60,6 +94,7 @@ static void spoil_others(int which) {
         scene.batchers[1].worker = WEIR_WORKER(7);
         break;
     default:
+        spoil_more(which);
         break;
     }
 }
@@ -212,7 +247,7 @@ static const char *const why[] = {
     "weir_pipeline_options",
     "weir_pipeline_batcher",
     "max_restarts must be",
-    "names no living stage",
+    "producers[0] 0x3039 names no living stage",
     "batcher_count must be 1..256 where there are batchers, got 0",
     "processors.worker must be WEIR_WORKER(n) with n below 1, got 98",
     "batchers[0].sink_contexts must be set for a sink with count 3: one for each",
@@ -221,6 +256,15 @@ static const char *const why[] = {
     "driver scene: lease_ns is set, so extend must say how a lease is extended",
     "batchers[0].sink->name must have no control characters, got byte 0x09 at 1",
     "batchers[1].worker must be WEIR_WORKER(n) with n below 1, got 7",
+    "retry.delay.first_ns must be set where most_ns, factor or jitter is: who leaves it 0 has the "
+    "whole default delay",
+    "batchers[0].retry.delay.first_ns must be set where",
+    "retry.tries must be 2 or more where delay or in_order is set: by default nothing is tried",
+    "retry.tries must be 2 or more where delay or in_order is set",
+    "batchers[1].retry.tries must be 2 or more where delay or in_order is set",
+    "processors.min_demand must be at most 255, got 256",
+    "processors.min_demand must be at most 2, got 3",
+    "source_contexts must be NULL where there is no source",
 };
 
 /* Of another runtime: the refusal comes before any of its sources is opened. */
@@ -274,6 +318,52 @@ static void nonsense_is_refused(void **state) {
     }
 }
 
+/* Where handle_failed, a sink, or a batcher's own tries may have something tried again. */
+static void how_something_is_tried_again_may_be_said(void **state) {
+    (void)state;
+    for (int which = 0; which < 4; which++) {
+        pipeline_scene_of(&scene, NULL, 3);
+        weir_pipeline_batcher *first = pipeline_scene_batcher(&scene, "store", 10);
+        scene.options.retry = (weir_tries){.delay = {.first_ns = 1}, .in_order = true};
+        switch (which) {
+        case 0:
+            scene.options.handle_failed = never_prepared;
+            break;
+        case 1:
+            first->handle_batch = NULL, first->sink = &scene.sink;
+            break;
+        case 2:
+            first->retry.tries = 2;
+            break;
+        default:
+            scene.options.retry.tries = 1; /* said */
+            break;
+        }
+        pipeline_scene_open(&scene);
+        pipeline_scene_end(&scene);
+    }
+}
+
+static void who_pushes_names_a_batcher_that_there_is(void **state) {
+    (void)state;
+    pipeline_scene_of(&scene, NULL, 0);
+    pipeline_scene_batcher(&scene, "store", 10);
+    pipeline_scene_open(&scene);
+    const weir_message messages[2] = {{.batcher = 0}, {.batcher = 7}};
+    weir_outcome outcomes[2];
+    static const char words[] = "messages[1].batcher must be below batcher_count, 1, got 7";
+    assert_int_equal(weir_pipeline_push(scene.pipeline, messages, 2), WEIR_INVALID);
+    assert_string_equal(weir_refusal(), words);
+    for (int mode = WEIR_BATCH_BULK; mode <= WEIR_BATCH_FLUSH; mode++) {
+        assert_int_equal(
+            weir_pipeline_test(scene.pipeline, messages, 2, (weir_batch_mode)mode, 0, outcomes),
+            WEIR_INVALID);
+        assert_string_equal(weir_refusal(), words);
+    }
+    pipeline_scene_end(&scene);
+    assert_int_equal(scene.stats.begun, 0);
+}
+
 static void missing_arguments(void **state) {
     (void)state;
     pipeline_scene_of(&scene, NULL, 0);
@@ -325,6 +415,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nonsense_is_refused),
         cmocka_unit_test(rates_are_of_the_same_runtime),
+        cmocka_unit_test(how_something_is_tried_again_may_be_said),
+        cmocka_unit_test(who_pushes_names_a_batcher_that_there_is),
         cmocka_unit_test(missing_arguments),
         cmocka_unit_test(what_there_is),
     };

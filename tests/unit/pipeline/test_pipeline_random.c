@@ -49,6 +49,12 @@ static void draw_tries(weir_tries *tries) {
     tries->delay = (weir_backoff){.first_ns = 1 + draw(3) * MS, .jitter = draw(2) * 0.5};
 }
 
+/* An order without tries is refused. */
+static void draw_order(weir_tries *tries, bool in_order) {
+    tries->in_order = in_order;
+    if (in_order && tries->tries == 0) tries->tries = 2;
+}
+
 static void draw_batcher(const char *name) {
     weir_pipeline_batcher *batcher = pipeline_scene_batcher(&scene, name, 1 + draw(9));
     batcher->timeout_ns = draw(3) == 0 ? WEIR_FOREVER : 1 + draw(5) * MS;
@@ -57,7 +63,7 @@ static void draw_batcher(const char *name) {
     batcher->partition_by = draw(3) == 0 ? by_number : NULL;
     batcher->quick = draw(2) == 0;
     draw_tries(&batcher->retry);
-    batcher->retry.in_order = draw(4) == 0;
+    draw_order(&batcher->retry, draw(4) == 0);
     if (draw(3) == 0) {
         batcher->handle_batch = NULL;
         batcher->sink = &scene.sink;
@@ -82,7 +88,7 @@ static void draw_pipeline(uint64_t drawn_from) {
     options->processors.blocking = draw(4) == 0;
     options->processors.partition_by = draw(3) == 0 ? by_number : NULL;
     draw_tries(&options->retry);
-    options->retry.in_order = !options->processors.blocking && draw(3) == 0;
+    draw_order(&options->retry, !options->processors.blocking && draw(3) == 0);
     options->shutdown_ns = 200 * MS;
     options->max_restarts = draw(2) == 0 ? WEIR_INFINITY : 1 + draw(3);
     const unsigned batchers = draw(4);

@@ -74,6 +74,70 @@ static void an_idle_rate_is_full_and_no_fuller(void **state) {
     weir__rate_release(rate);
 }
 
+/* Of a token that has passed in part nothing is saved up on top of a burst. */
+static void nor_is_a_part_of_a_token_saved_up(void **state) {
+    (void)state;
+    struct weir_rate *rate = make(1, SECOND, 1, 0);
+    assert_int_equal(take(rate, 9, 7950 * MS), 1);
+    uint64_t due = weir__rate_next(rate, 7950 * MS);
+    assert_true(due >= 8950 * MS && due <= 8950 * MS + 1000); /* a millionth of a second */
+    assert_int_equal(take(rate, 9, 8000 * MS), 0);
+    assert_int_equal(take(rate, 9, due - 1), 0);
+    assert_int_equal(take(rate, 9, due), 1);
+    assert_int_equal(weir__rate_next(rate, due), due + SECOND);
+    weir__rate_release(rate);
+    rate = make(100, SECOND, 10, 0);
+    assert_int_equal(take(rate, 20, 18000), 10);
+    due = weir__rate_next(rate, 18000);
+    assert_true(due >= 10 * MS + 18000 && due <= 10 * MS + 18010);
+    assert_int_equal(take(rate, 20, due - 20), 0);
+    assert_int_equal(take(rate, 20, due), 1);
+    weir__rate_release(rate);
+}
+
+/* So many per interval, and interval_ns: it is as exact when it has counted for long. */
+static void it_keeps_its_pace_for_years(void **state) {
+    (void)state;
+    static const uint64_t pace[][2] = {{1, SECOND},         {3, SECOND},
+                                       {1, 86400 * SECOND}, {999999937, SECOND},
+                                       {7, 1000 * SECOND},  {1000003, WEIR_RATE_INTERVAL_LIMIT}};
+    for (size_t i = 0; i < sizeof pace / sizeof *pace; i++) {
+        const uint64_t gap = pace[i][1] / pace[i][0];
+        struct weir_rate *rate = make(pace[i][0], pace[i][1], 1, 5);
+        for (uint64_t now = 5; now < INT64_MAX / 4; now = now * 3 + 1) {
+            uint64_t due = weir__rate_next(rate, now);
+            assert_int_equal(take(rate, 9, due), 1);
+            uint64_t next = weir__rate_next(rate, due);
+            assert_true(next >= due + gap && next <= due + gap + gap / 1000000 + 3);
+            assert_int_equal(take(rate, 9, next - 1), 0);
+            now = next;
+        }
+        weir__rate_release(rate);
+    }
+}
+
+/* Who books a burst of an idle rate has it now, whatever part of a token has passed. */
+static void an_idle_rate_is_booked_at_once(void **state) {
+    (void)state;
+    struct weir_rate *rate = make(1, SECOND, 2, 0);
+    uint64_t due;
+    assert_true(weir__rate_book(rate, 2, 7950 * MS, &due));
+    assert_int_equal(due, 7950 * MS);
+    assert_true(weir__rate_book(rate, 1, 7950 * MS, &due));
+    assert_true(due >= 8950 * MS && due <= 8950 * MS + 1000);
+    weir__rate_release(rate);
+}
+
+static void the_rest_of_a_burst_is_there_at_once(void **state) {
+    (void)state;
+    for (uint64_t now = 1; now < 1000; now++) {
+        struct weir_rate *rate = make(3, SECOND, 3, 0);
+        assert_int_equal(take(rate, 2, now), 2);
+        assert_int_equal(take(rate, 2, now), 1);
+        weir__rate_release(rate);
+    }
+}
+
 static void who_reserves_has_a_place_in_line(void **state) {
     (void)state;
     struct weir_rate *rate = make(10, SECOND, 2, 0);
@@ -213,6 +277,18 @@ struct taker {
     uint64_t busy_until;
 };
 
+/* In any time no more than come in it, and a burst: to the nanosecond, or, with a burst of more
+ * than one, to a millionth of a token. */
+static void expect_no_more_than_come(uint64_t allowed, uint64_t interval_ns, uint64_t burst) {
+    int64_t most = INT64_MIN;
+    for (size_t i = 0; i < used.count; i++) {
+        int64_t ahead = (int64_t)((used.at[i] - used.at[0]) * allowed) - (int64_t)(i * interval_ns);
+        most = ahead > most ? ahead : most;
+        uint64_t slack = burst > 1 ? interval_ns / 1000000 + 2 * allowed : allowed;
+        assert_true(ahead + (int64_t)((burst - 1) * interval_ns + slack) >= most);
+    }
+}
+
 /* As a stage does: what it has reserved, what there is, or a place in line. */
 static void do_as_a_stage(struct weir_rate *rate, struct taker *taker, uint64_t most,
                           uint64_t now_ns) {
@@ -247,6 +323,7 @@ static void play_windows(uint64_t seed, bool changes) {
         do_as_a_stage(rate, taker, 1 + weir__rng_below(&rng, burst < 7 ? burst : 7), now);
     }
     expect_windows(SECOND, most + burst_most);
+    if (!changes && burst > 1) expect_no_more_than_come(allowed, SECOND, burst);
     used.sum += used.count;
     weir__rate_release(rate);
 }
@@ -255,6 +332,34 @@ static void no_window_has_more_than_allowed_and_burst(void **state) {
     (void)state;
     used.sum = 0;
     for (uint64_t seed = 1; seed <= 300; seed++) play_windows(seed, false);
+    assert_true(used.sum > 50000);
+}
+
+static void play_takes(uint64_t seed) {
+    struct weir__rng rng;
+    weir__rng_seed(&rng, seed);
+    uint64_t allowed = 1 + weir__rng_below(&rng, 200);
+    uint64_t burst = 1 + weir__rng_below(&rng, 3);
+    uint64_t now = weir__rng_below(&rng, SECOND);
+    struct weir_rate *rate = make(allowed, SECOND, burst, now);
+    used.count = 0;
+    for (int i = 0; i < 2000; i++) {
+        now += weir__rng_below(&rng, 3 * SECOND / allowed);
+        uint64_t due = weir__rate_next(rate, now);
+        if (weir__rng_below(&rng, 3) == 0) now = due;
+        uint64_t count = take(rate, 1 + weir__rng_below(&rng, 5), now);
+        assert_true(due <= now ? count > 0 : count == 0 || due - now < SECOND / allowed / 1000000);
+        note(count, now);
+    }
+    expect_no_more_than_come(allowed, SECOND, burst);
+    used.sum += used.count;
+    weir__rate_release(rate);
+}
+
+static void none_has_more_than_come_in_it_and_burst(void **state) {
+    (void)state;
+    used.sum = 0;
+    for (uint64_t seed = 1; seed <= 300; seed++) play_takes(seed);
     assert_true(used.sum > 50000);
 }
 
@@ -318,6 +423,10 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_token_comes_at_its_moment),
         cmocka_unit_test(an_idle_rate_is_full_and_no_fuller),
+        cmocka_unit_test(nor_is_a_part_of_a_token_saved_up),
+        cmocka_unit_test(the_rest_of_a_burst_is_there_at_once),
+        cmocka_unit_test(it_keeps_its_pace_for_years),
+        cmocka_unit_test(an_idle_rate_is_booked_at_once),
         cmocka_unit_test(who_reserves_has_a_place_in_line),
         cmocka_unit_test(who_comes_late_has_lost_his_place),
         cmocka_unit_test(terms_change_and_nothing_is_lost_or_won),
@@ -326,6 +435,7 @@ int main(void) {
         cmocka_unit_test(a_clock_that_has_counted_far_is_set_back),
         cmocka_unit_test(beyond_the_end_of_time_is_never),
         cmocka_unit_test(no_window_has_more_than_allowed_and_burst),
+        cmocka_unit_test(none_has_more_than_come_in_it_and_burst),
         cmocka_unit_test(nor_over_changes),
         cmocka_unit_test(threads_take_no_more_than_there_is),
     };

@@ -215,9 +215,9 @@ static void what_is_left_takes_no_more_tokens(void **state) {
     f.consumers[0].does.events = begin_one;
     PLAYERS_START(&f.rig, &f.source, &f.consumers[0]);
     subscribe(&f.consumers[0], &f.source, 40);
-    advance(4 * SECOND);
+    advance(4 * SECOND + MS);
     assert_int_equal(f.count, 50);
-    advance(SECOND + MS);
+    advance(SECOND);
     assert_int_equal(f.count, 60);
     expect_windows(SECOND, 20);
     close_scene();
@@ -301,7 +301,7 @@ static void a_drain_waits_for_the_rate(void **state) {
     size_t count;
     assert_int_equal(weir_lags(f.rig.runtime, f.source.ref, SECOND, &lag, 1, &count), WEIR_OK);
     assert_int_equal(count, 1);
-    assert_int_equal(lag.rate_due_ns, f.began + 100 * MS);
+    assert_in_range(lag.rate_due_ns, f.began + 100 * MS, f.began + 100 * MS + 10000);
     weir_drain_report report;
     assert_int_equal(weir_runtime_drain(f.rig.runtime, 50 * MS, &report), WEIR_TIMEOUT);
     assert_int_equal(report.why, WEIR_HOLDUP_RATE);
