@@ -51,8 +51,8 @@
  * with the message as that left it; in a batch handle_batch is called again with those messages
  * that have failed, and no others (batch->attempt).  A drain waits for no retry: what waits is
  * given back to the source, and in a processor that is in order what waits behind it, too.  Batches
- * behind one that waits are handled then.  Who sets delay or in_order, and
- * tries nowhere, is refused, unless handle_failed or a sink may have something tried again.
+ * behind one that waits are handled then.  Who sets delay or in_order, and tries nowhere, is
+ * refused, unless handle_failed or a sink may have something tried again.
  *   Batches behind one that waits are handled meanwhile, but not where an order is promised: with
  * a batcher's partition_by, or its retry.in_order, it is one of the `count` that are handled at the
  * same time until it is through; nor behind one whose sink is LOST, which is the next to be
