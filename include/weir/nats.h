@@ -121,7 +121,7 @@ typedef struct weir_nats_sink_options {
     weir_nats_server server;
     const char *subject; /* where all messages are published; or */
     /* where each is: writes it, with its end, into `room` bytes, and returns 0; else the message
-     * has FAILED. */
+     * has FAILED, as it has where that is empty, or has blanks, controls, * or > in it. */
     int (*subject_of)(void *context, const weir_message *message, char *subject, size_t room);
     /* Unless NULL: writes what tells a message from all others, as subject_of does.  The server
      * stores one id once within its stream's duplicate window (two minutes by default), so what is

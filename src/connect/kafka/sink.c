@@ -222,7 +222,7 @@ static void write_one(weir_kafka_sink *sink, weir_message *message) {
 
 /* False: they did not all come. */
 static bool await_reports(weir_kafka_sink *sink) {
-    uint64_t until = weir__kafka_now() + sink->options.confirm_ns + grace_ns;
+    uint64_t until = weir__kafka_later(weir__kafka_now() + grace_ns, sink->options.confirm_ns);
     while (sink->out > 0 && weir__kafka_now() < until) {
         rd_kafka_flush(sink->client, SLICE_MS);
     }
