@@ -418,6 +418,8 @@ static void refuses_bad_options(void **state) {
         {{.subject = "a", .confirm_ns = 1}, "confirm_ns must be at least 1000000, got 1"},
         {{.subject = "a", .stream = "S", .subject_count = 1}, "subject_count must be 0"},
         {{.subject = "a", .server = {.token = "t", .user = "u", .password = "p"}}, "server.token"},
+        {{.subject = "a", .reserved = {1}}, "reserved must be zero"},
+        {{.subject = "a", .server = {.reserved = {1}}}, "server.reserved must be zero"},
     };
     weir_nats_sink *sink = NULL;
     (void)state;

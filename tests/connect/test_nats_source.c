@@ -509,6 +509,9 @@ static void refuses_bad_options(void **state) {
         {{.stream = "S", .consumer = "w", .subject_count = 1}, "subject_count must be 0"},
         {{.stream = "S", .consumer = "w", .server = {.user = "u"}}, "server.password"},
         {{.stream = "S", .consumer = "w", .server = {.key = "k"}}, "server.certificate"},
+        {{.stream = "S", .consumer = "w", .reserved = {1}}, "reserved must be zero"},
+        {{.stream = "S", .consumer = "w", .server = {.reserved = {1}}},
+         "server.reserved must be zero"},
     };
     weir_nats_source *source = NULL;
     (void)state;

@@ -29,6 +29,15 @@ struct weir__kafka_link {
 void weir__kafka_link_init(struct weir__kafka_link *link);
 void weir__kafka_link_free(struct weir__kafka_link *link);
 
+/* Whether any of what is for later versions is not zero. */
+static inline bool weir__kafka_is_set(const uintptr_t *reserved, size_t count) {
+    uintptr_t all = 0;
+    for (size_t i = 0; i < count; i++) {
+        all |= reserved[i];
+    }
+    return all != 0;
+}
+
 /* Checks, and copies with its texts.  INVALID. */
 weir_status weir__kafka_copy_server(struct weir__kafka_texts *texts, const weir_kafka_server *from,
                                     weir_kafka_server *to);

@@ -262,6 +262,9 @@ static weir_pulled produce_batch(void *context, weir_message *messages, size_t c
 
 static weir_status copy_sink_options(weir_kafka_sink *sink, const weir_kafka_sink_options *from) {
     weir_kafka_sink_options *to = &sink->options;
+    if (weir__kafka_is_set(from->reserved, sizeof from->reserved / sizeof *from->reserved)) {
+        return weir_refuse(WEIR_INVALID, "reserved must be zero");
+    }
     if ((from->topic == NULL) == (from->topic_of == NULL)) {
         return weir_refuse(WEIR_INVALID, "one of topic and topic_of must be given");
     }

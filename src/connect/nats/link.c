@@ -10,6 +10,9 @@
 /* ---- options ----------------------------------------------------------------------- */
 
 static weir_status check_server(const weir_nats_server *server) {
+    if (weir__nats_is_set(server->reserved, sizeof server->reserved / sizeof *server->reserved)) {
+        return weir_refuse(WEIR_INVALID, "server.reserved must be zero");
+    }
     if ((server->user == NULL) != (server->password == NULL)) {
         return weir_refuse(WEIR_INVALID, "server.%s must be given with server.%s",
                            server->user == NULL ? "user" : "password",

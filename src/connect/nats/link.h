@@ -32,6 +32,15 @@ struct weir__nats_stream {
     bool in_memory;
 };
 
+/* Whether any of what is for later versions is not zero. */
+static inline bool weir__nats_is_set(const uintptr_t *reserved, size_t count) {
+    uintptr_t all = 0;
+    for (size_t i = 0; i < count; i++) {
+        all |= reserved[i];
+    }
+    return all != 0;
+}
+
 /* Checks, and copies with its texts.  INVALID. */
 weir_status weir__nats_copy_server(struct weir__nats_texts *texts, const weir_nats_server *from,
                                    weir_nats_server *to);

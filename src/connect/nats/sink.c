@@ -230,6 +230,9 @@ static weir_pulled write_batch(void *context, weir_message *messages, size_t cou
 
 static weir_status copy_sink_options(weir_nats_sink *sink, const weir_nats_sink_options *from) {
     weir_nats_sink_options *to = &sink->options;
+    if (weir__nats_is_set(from->reserved, sizeof from->reserved / sizeof *from->reserved)) {
+        return weir_refuse(WEIR_INVALID, "reserved must be zero");
+    }
     if ((from->subject == NULL) == (from->subject_of == NULL)) {
         return weir_refuse(WEIR_INVALID, "one of subject and subject_of must be given");
     }
