@@ -56,7 +56,7 @@ typedef struct weir_nats_server {
     const char *ca;          /* a file of certificates that the server's must come from: TLS     */
     const char *certificate; /* a file with the client's own, and `key`: TLS                     */
     const char *key;
-    uint64_t timeout_ns; /* of connecting, and of each question; default 2 s                     */
+    uint64_t timeout_ns; /* of connecting, of each question and write; default 2 s                */
     /* Unless NULL: called before each connection is made, behind all the above, to set whatever
      * else libnats has (natsOptions_Set...).  0, or it is BROKEN.  On the source's or sink's
      * thread. */
