@@ -56,7 +56,7 @@ typedef struct weir_nats_server {
     const char *ca;          /* a file of certificates that the server's must come from: TLS     */
     const char *certificate; /* a file with the client's own, and `key`: TLS                     */
     const char *key;
-    uint64_t timeout_ns; /* of connecting, and of each question; default 2 s                     */
+    uint64_t timeout_ns; /* of connecting, of each question and write; default 2 s                */
     /* Unless NULL: called before each connection is made, behind all the above, to set whatever
      * else libnats has (natsOptions_Set...).  0, or it is BROKEN.  On the source's or sink's
      * thread. */
@@ -121,7 +121,7 @@ typedef struct weir_nats_sink_options {
     weir_nats_server server;
     const char *subject; /* where all messages are published; or */
     /* where each is: writes it, with its end, into `room` bytes, and returns 0; else the message
-     * has FAILED. */
+     * has FAILED, as it has where that is empty, or has blanks, controls, * or > in it. */
     int (*subject_of)(void *context, const weir_message *message, char *subject, size_t room);
     /* Unless NULL: writes what tells a message from all others, as subject_of does.  The server
      * stores one id once within its stream's duplicate window (two minutes by default), so what is

@@ -126,6 +126,8 @@ static weir_nats_sink_options usual(const char *address) {
                                     .confirm_ns = 500 * MS};
 }
 
+static uint64_t shutdown_ns = 20 * S;
+
 static void begin(struct trial *trial, const weir_nats_sink_options *options) {
     assert_int_equal(weir_nats_sink_open(options, &trial->sink), WEIR_OK);
     assert_int_equal(
@@ -142,7 +144,7 @@ static void begin(struct trial *trial, const weir_nats_sink_options *options) {
                                         &(weir_pipeline_options){.processors = {.count = 1},
                                                                  .batchers = &batcher,
                                                                  .batcher_count = 1,
-                                                                 .shutdown_ns = 20 * S},
+                                                                 .shutdown_ns = shutdown_ns},
                                         &trial->pipeline),
                      WEIR_OK);
 }
@@ -281,6 +283,105 @@ static void gives_back_what_no_stream_takes(void **state) {
     assert_int_equal(outcome, WEIR_MESSAGE_NAK);
 }
 
+/* Subjects and ids that are made of what a message has. */
+static int wild_subject_of(void *context, const weir_message *message, char *subject, size_t room) {
+    static const char *const wild[] = {"out.ok", "out.a b", "out.a 1\r\nx\r\nPUB out.b",
+                                       "",       "out.*",   "out.ok"};
+    (void)context;
+    snprintf(subject, room, "%s", wild[tally_number(message)]);
+    return 0;
+}
+
+static int wild_id_of(void *context, const weir_message *message, char *id, size_t room) {
+    (void)context;
+    snprintf(id, room, "m%zu%s", tally_number(message),
+             tally_number(message) == 5 ? "\r\na: b" : "");
+    return 0;
+}
+
+/* One that cannot be sent holds nothing else up, and says nothing that is not its own. */
+static void fails_what_has_no_right_name(void **state) {
+    struct trial trial;
+    weir_nats_sink_options options = usual(url);
+    weir_outcome outcomes[6];
+    weir_message messages[6];
+    (void)state;
+    options.subject_of = wild_subject_of;
+    options.id_of = wild_id_of;
+    delete_stream();
+    begin(&trial, &options);
+    for (size_t i = 0; i < 6; i++) {
+        static const char texts[] = "0 1 2 3 4 5 ";
+        messages[i] = (weir_message){.data = {&texts[2 * i], 2, 0}};
+    }
+    assert_int_equal(
+        weir_pipeline_test(trial.pipeline, messages, 6, WEIR_BATCH_FLUSH, 10 * S, outcomes),
+        WEIR_OK);
+    end(&trial);
+    for (size_t i = 0; i < 6; i++) {
+        assert_int_equal(outcomes[i], i == 0 ? WEIR_MESSAGE_OK : WEIR_MESSAGE_FAILED);
+    }
+    assert_int_equal(trial.stats.reopened, 0);
+    assert_int_equal(read_stream(1), 1);
+}
+
+/* What fits without its id's header, and not with it. */
+static void names_what_is_too_large_with_its_id(void **state) {
+    enum { LARGEST = 1 << 20 };
+    struct trial trial;
+    const weir_nats_sink_options options = usual(url);
+    weir_outcome outcomes[2];
+    char *text = calloc(1, LARGEST);
+    (void)state;
+    memset(text, 'x', LARGEST);
+    memcpy(text, "0 ", 2);
+    delete_stream();
+    begin(&trial, &options);
+    /* "NATS/1.0\r\nNats-Msg-Id: m0\r\n\r\n" */
+    const weir_message messages[] = {{.data = {text, LARGEST - 28, 0}},
+                                     {.data = {text, LARGEST - 29, 0}}};
+    assert_int_equal(
+        weir_pipeline_test(trial.pipeline, messages, 2, WEIR_BATCH_FLUSH, 10 * S, outcomes),
+        WEIR_OK);
+    end(&trial);
+    assert_int_equal(outcomes[0], WEIR_MESSAGE_DEAD);
+    assert_int_equal(outcomes[1], WEIR_MESSAGE_OK);
+    assert_int_equal(trial.stats.reopened, 0);
+    free(text);
+}
+
+/* A server that takes nothing: what is written to it fills what the system keeps. */
+static void ends_beside_a_stopped_server(void **state) {
+    enum { LARGE = 500000, SOME = 60 };
+    struct trial trial;
+    struct timespec from, to;
+    weir_nats_sink_options options = usual(url);
+    char *text = calloc(1, LARGE);
+    (void)state;
+    options.id_of = NULL;
+    shutdown_ns = 2 * S;
+    memcpy(text, "0 ", 2);
+    delete_stream();
+    begin(&trial, &options);
+    const weir_message message = {.data = {text, LARGE, 0}};
+    assert_int_equal(weir_pipeline_push(trial.pipeline, &message, 1), WEIR_OK);
+    nanosleep(&(struct timespec){.tv_nsec = 500000000}, NULL);
+    engine_kill(&server, SIGSTOP);
+    for (size_t i = 0; i < SOME; i++) {
+        assert_int_equal(weir_pipeline_push(trial.pipeline, &message, 1), WEIR_OK);
+    }
+    assert_true(tally_until(has_lost, NULL, 5));
+    clock_gettime(CLOCK_MONOTONIC, &from);
+    assert_int_equal(weir_pipeline_close(trial.pipeline, &trial.stats), WEIR_OK);
+    clock_gettime(CLOCK_MONOTONIC, &to);
+    engine_kill(&server, SIGCONT);
+    assert_true(to.tv_sec - from.tv_sec <= 5);
+    assert_int_equal(weir_runtime_close(trial.runtime, NULL), WEIR_OK);
+    weir_nats_sink_close(trial.sink);
+    shutdown_ns = 20 * S;
+    free(text);
+}
+
 /* The stream is full, and says so: what it does not take goes back, and nothing else is lost. */
 static void gives_back_what_a_full_stream_refuses(void **state) {
     struct trial trial;
@@ -317,6 +418,8 @@ static void refuses_bad_options(void **state) {
         {{.subject = "a", .confirm_ns = 1}, "confirm_ns must be at least 1000000, got 1"},
         {{.subject = "a", .stream = "S", .subject_count = 1}, "subject_count must be 0"},
         {{.subject = "a", .server = {.token = "t", .user = "u", .password = "p"}}, "server.token"},
+        {{.subject = "a", .reserved = {1}}, "reserved must be zero"},
+        {{.subject = "a", .server = {.reserved = {1}}}, "server.reserved must be zero"},
     };
     weir_nats_sink *sink = NULL;
     (void)state;
@@ -350,6 +453,9 @@ int main(void) {
         cmocka_unit_test(outlives_a_crash_of_the_server),
         cmocka_unit_test(stores_once_though_confirmations_are_lost),
         cmocka_unit_test(names_what_is_too_large),
+        cmocka_unit_test(names_what_is_too_large_with_its_id),
+        cmocka_unit_test(fails_what_has_no_right_name),
+        cmocka_unit_test(ends_beside_a_stopped_server),
         cmocka_unit_test(gives_back_what_no_stream_takes),
         cmocka_unit_test(gives_back_what_a_full_stream_refuses),
     };

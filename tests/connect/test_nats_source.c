@@ -13,6 +13,7 @@
 
 #include <inttypes.h>
 #include <nats/nats.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -390,6 +391,91 @@ static void ends_beside_a_stalled_server(void **state) {
     tally_check();
 }
 
+static uint64_t redelivered(void) {
+    jsConsumerInfo *info = NULL;
+    assert_int_equal(js_GetConsumerInfo(&info, jetstream, "JOBS", "worker", NULL, NULL), NATS_OK);
+    uint64_t count = (uint64_t)info->NumRedelivered;
+    jsConsumerInfo_Destroy(info);
+    return count;
+}
+
+static weir_outcome take_a_second(size_t number, const weir_message *message) {
+    (void)number, (void)message;
+    nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
+    return WEIR_MESSAGE_OK;
+}
+
+static void *publish_late(void *context) {
+    nanosleep(&(struct timespec){.tv_nsec = 600000000}, NULL);
+    publish(1, 20, 10);
+    return context;
+}
+
+/* What comes for a request while the source ends is nobody's: others have it at once. */
+static void gives_back_what_came_too_late(void **state) {
+    struct trial trial;
+    pthread_t thread;
+    weir_nats_source_options options = options_at(url);
+    (void)state;
+    options.ack_wait_ns = 30 * S;
+    make_stream("JOBS");
+    publish(0, 1, 10);
+    tally_begin(21);
+    handle = take_a_second;
+    begin(&trial, &options, 0, 0);
+    assert_int_equal(pthread_create(&thread, NULL, publish_late, NULL), 0);
+    nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
+    end(&trial);
+    pthread_join(thread, NULL);
+    assert_int_equal(trial.stats.acked, 1);
+    assert_int_equal(redelivered(), 20);
+}
+
+/* What others have made asks for less than the options do. */
+static void asks_for_as_long_as_a_consumer_takes(void **state) {
+    struct trial trial;
+    jsConsumerConfig config;
+    weir_nats_source_options options = options_at(url);
+    (void)state;
+    options.server.timeout_ns = UINT64_MAX;
+    make_stream("JOBS");
+    jsConsumerConfig_Init(&config);
+    config.Durable = "worker";
+    config.AckPolicy = js_AckExplicit;
+    config.MaxRequestExpires = 1000000000;
+    assert_int_equal(js_AddConsumer(NULL, jetstream, "JOBS", &config, NULL, NULL), NATS_OK);
+    publish(0, FEW, 10);
+    tally_begin(FEW);
+    begin(&trial, &options, 0, 0);
+    assert_true(tally_wait(10));
+    end(&trial);
+}
+
+static void takes_long_names(void **state) {
+    struct trial trial;
+    char stream[130], consumer[130];
+    jsStreamConfig config;
+    weir_nats_source_options options = options_at(url);
+    (void)state;
+    memset(stream, 'S', sizeof stream);
+    memset(consumer, 'c', sizeof consumer);
+    stream[129] = consumer[129] = '\0';
+    js_DeleteStream(jetstream, "JOBS", NULL, NULL);
+    jsStreamConfig_Init(&config);
+    config.Name = stream;
+    config.Subjects = (const char *[]){"jobs.>"};
+    config.SubjectsLen = 1;
+    assert_int_equal(js_AddStream(NULL, jetstream, &config, NULL, NULL), NATS_OK);
+    options.stream = stream;
+    options.consumer = consumer;
+    publish(0, FEW, 10);
+    tally_begin(FEW);
+    begin(&trial, &options, 0, 0);
+    assert_true(tally_wait(10));
+    end(&trial);
+    js_DeleteStream(jetstream, stream, NULL, NULL);
+}
+
 static void says_what_is_wrong(void **state) {
     struct trial trial;
     weir_nats_source_options options = options_at(url);
@@ -423,6 +509,9 @@ static void refuses_bad_options(void **state) {
         {{.stream = "S", .consumer = "w", .subject_count = 1}, "subject_count must be 0"},
         {{.stream = "S", .consumer = "w", .server = {.user = "u"}}, "server.password"},
         {{.stream = "S", .consumer = "w", .server = {.key = "k"}}, "server.certificate"},
+        {{.stream = "S", .consumer = "w", .reserved = {1}}, "reserved must be zero"},
+        {{.stream = "S", .consumer = "w", .server = {.reserved = {1}}},
+         "server.reserved must be zero"},
     };
     weir_nats_source *source = NULL;
     (void)state;
@@ -463,6 +552,9 @@ int main(void) {
         cmocka_unit_test(outlives_a_crash_of_the_server),
         cmocka_unit_test(outlives_broken_connections),
         cmocka_unit_test(ends_beside_a_stalled_server),
+        cmocka_unit_test(gives_back_what_came_too_late),
+        cmocka_unit_test(asks_for_as_long_as_a_consumer_takes),
+        cmocka_unit_test(takes_long_names),
         cmocka_unit_test(says_what_is_wrong),
     };
     return engine_found(ENGINE_NATS) ? cmocka_run_group_tests(tests, start_server, end_server)

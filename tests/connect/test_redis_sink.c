@@ -354,6 +354,27 @@ static void stores_no_id_twice_and_none_that_is_passed(void **state) {
     assert_int_equal(SAY("XLEN out"), 2);
 }
 
+/* Who may not say MULTI would store a batch message by message, and again with each try. */
+static void stores_nothing_where_whole_cannot_be(void **state) {
+    struct store store;
+    weir_redis_sink_options options = usual(address);
+    (void)state;
+    SAY("ACL SETUSER single on >secret ~* +@all -multi");
+    options.server.user = "single";
+    options.server.password = "secret";
+    options.whole = true;
+    open_store(&store, &options);
+    push(&store, 0, 5);
+    nap(1500);
+    assert_int_equal(SAY("XLEN out"), 0);
+    SAY("ACL SETUSER single +multi");
+    close_store(&store);
+    assert_true(store.stats.reopened > 0);
+    assert_int_equal(store.stats.done, 5);
+    assert_int_equal(SAY("XLEN out"), 5);
+    SAY("ACL DELUSER single");
+}
+
 static void refuses_bad_options(void **state) {
     static const struct {
         weir_redis_sink_options options;
@@ -408,6 +429,7 @@ static int end_server(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(refuses_bad_options),
+        TEST(stores_nothing_where_whole_cannot_be),
         TEST(stores_all_in_order),
         TEST(writes_key_and_headers),
         TEST(names_streams_and_trims_them),

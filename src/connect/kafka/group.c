@@ -36,7 +36,7 @@ static void take_partitions(weir_kafka_source *source,
 /* What is under way of them has until then to be settled. */
 static void drain_partitions(weir_kafka_source *source,
                              const rd_kafka_topic_partition_list_t *partitions, bool lost) {
-    uint64_t until = weir__kafka_now() + (lost ? 0 : source->options.revoke_ns);
+    uint64_t until = weir__kafka_later(weir__kafka_now(), lost ? 0 : source->options.revoke_ns);
     for (int i = 0; i < partitions->cnt && source->pull != NULL; i++) {
         const struct weir__kafka_lane *lane = lane_of(source, &partitions->elems[i], false);
         uint64_t now = weir__kafka_now();
@@ -156,7 +156,7 @@ weir_pulled weir__kafka_join(weir_kafka_source *source) {
 
 /* Its revocation comes by this queue, too, and is answered by the callback. */
 static void close_consumer(weir_kafka_source *source) {
-    uint64_t until = weir__kafka_now() + source->options.server.timeout_ns;
+    uint64_t until = weir__kafka_later(weir__kafka_now(), source->options.server.timeout_ns);
     rd_kafka_queue_t *events = rd_kafka_queue_new(source->client);
     rd_kafka_error_t *error = rd_kafka_consumer_close_queue(source->client, events);
     while (error == NULL && !rd_kafka_consumer_closed(source->client) &&

@@ -26,6 +26,9 @@ void weir__kafka_link_free(struct weir__kafka_link *link) {
 /* ---- options ----------------------------------------------------------------------- */
 
 static weir_status check_kafka_server(const weir_kafka_server *server) {
+    if (weir__kafka_is_set(server->reserved, sizeof server->reserved / sizeof *server->reserved)) {
+        return weir_refuse(WEIR_INVALID, "server.reserved must be zero");
+    }
     if ((server->user == NULL) != (server->password == NULL)) {
         return weir_refuse(WEIR_INVALID, "server.%s must be given with server.%s",
                            server->user == NULL ? "user" : "password",

@@ -29,6 +29,15 @@ struct weir__kafka_link {
 void weir__kafka_link_init(struct weir__kafka_link *link);
 void weir__kafka_link_free(struct weir__kafka_link *link);
 
+/* Whether any of what is for later versions is not zero. */
+static inline bool weir__kafka_is_set(const uintptr_t *reserved, size_t count) {
+    uintptr_t all = 0;
+    for (size_t i = 0; i < count; i++) {
+        all |= reserved[i];
+    }
+    return all != 0;
+}
+
 /* Checks, and copies with its texts.  INVALID. */
 weir_status weir__kafka_copy_server(struct weir__kafka_texts *texts, const weir_kafka_server *from,
                                     weir_kafka_server *to);
@@ -63,8 +72,11 @@ weir_pulled weir__kafka_lost(struct weir__kafka_link *link, const char *tried,
 weir_pulled weir__kafka_trouble(rd_kafka_t *client, struct weir__kafka_link *link,
                                 const weir_kafka_server *server);
 
-/* Of a monotonic clock; and whole milliseconds, rounded up. */
+/* Of a monotonic clock; so much later, or never; and whole milliseconds, rounded up. */
 uint64_t weir__kafka_now(void);
+static inline uint64_t weir__kafka_later(uint64_t time_ns, uint64_t ns) {
+    return ns > UINT64_MAX - time_ns ? UINT64_MAX : time_ns + ns;
+}
 static inline int weir__kafka_in_ms(uint64_t ns) {
     uint64_t ms = ns / WEIR__KAFKA_MS + (ns % WEIR__KAFKA_MS != 0);
     return ms > INT32_MAX ? INT32_MAX : (int)ms;

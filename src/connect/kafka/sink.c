@@ -222,7 +222,7 @@ static void write_one(weir_kafka_sink *sink, weir_message *message) {
 
 /* False: they did not all come. */
 static bool await_reports(weir_kafka_sink *sink) {
-    uint64_t until = weir__kafka_now() + sink->options.confirm_ns + grace_ns;
+    uint64_t until = weir__kafka_later(weir__kafka_now() + grace_ns, sink->options.confirm_ns);
     while (sink->out > 0 && weir__kafka_now() < until) {
         rd_kafka_flush(sink->client, SLICE_MS);
     }
@@ -262,6 +262,9 @@ static weir_pulled produce_batch(void *context, weir_message *messages, size_t c
 
 static weir_status copy_sink_options(weir_kafka_sink *sink, const weir_kafka_sink_options *from) {
     weir_kafka_sink_options *to = &sink->options;
+    if (weir__kafka_is_set(from->reserved, sizeof from->reserved / sizeof *from->reserved)) {
+        return weir_refuse(WEIR_INVALID, "reserved must be zero");
+    }
     if ((from->topic == NULL) == (from->topic_of == NULL)) {
         return weir_refuse(WEIR_INVALID, "one of topic and topic_of must be given");
     }

@@ -227,6 +227,9 @@ static void fill_defaults(weir_kafka_source_options *options) {
 static weir_status copy_source_options(weir_kafka_source *source,
                                        const weir_kafka_source_options *from) {
     weir_kafka_source_options *to = &source->options;
+    if (weir__kafka_is_set(from->reserved, sizeof from->reserved / sizeof *from->reserved)) {
+        return weir_refuse(WEIR_INVALID, "reserved must be zero");
+    }
     *to = *from;
     fill_defaults(to);
     weir_status status = copy_topics(source, from);

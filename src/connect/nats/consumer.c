@@ -55,6 +55,11 @@ static weir_pulled have_consumer(weir_nats_source *source, jsCtx *stream) {
     }
     weir_pulled pulled =
         said != NATS_OK ? weir__nats_lost(tried, said) : check_consumer(source, info->Config);
+    if (pulled == WEIR_PULLED) {
+        const int64_t most = info->Config->MaxRequestExpires;
+        const uint64_t wanted = source->options.expires_ns;
+        source->expires_ns = most > 0 && (uint64_t)most < wanted ? (uint64_t)most : wanted;
+    }
     jsConsumerInfo_Destroy(info);
     return pulled;
 }

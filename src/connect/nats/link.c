@@ -10,6 +10,9 @@
 /* ---- options ----------------------------------------------------------------------- */
 
 static weir_status check_server(const weir_nats_server *server) {
+    if (weir__nats_is_set(server->reserved, sizeof server->reserved / sizeof *server->reserved)) {
+        return weir_refuse(WEIR_INVALID, "server.reserved must be zero");
+    }
     if ((server->user == NULL) != (server->password == NULL)) {
         return weir_refuse(WEIR_INVALID, "server.%s must be given with server.%s",
                            server->user == NULL ? "user" : "password",
@@ -56,6 +59,10 @@ weir_status weir__nats_check_name(const char *what, const char *name) {
         return weir_refuse(WEIR_INVALID,
                            "%s must be without dots, blanks, slashes, * and >, got \"%s\"", what,
                            name);
+    }
+    if (strlen(name) > WEIR__NATS_NAME_MOST) {
+        return weir_refuse(WEIR_INVALID, "%s must have at most %d characters, got %zu", what,
+                           WEIR__NATS_NAME_MOST, strlen(name));
     }
     return WEIR_OK;
 }
@@ -155,7 +162,11 @@ static natsStatus set_options(natsOptions *options, const weir_nats_server *serv
         said = natsOptions_SetName(options, server->name);
     }
     if (said == NATS_OK) {
-        said = natsOptions_SetTimeout(options, (int64_t)(server->timeout_ns / WEIR__NATS_MS));
+        said = natsOptions_SetTimeout(options, weir__nats_in_ms(server->timeout_ns));
+    }
+    /* Else whoever writes to a server that takes nothing waits as long as that lasts. */
+    if (said == NATS_OK) {
+        said = natsOptions_SetWriteDeadline(options, weir__nats_in_ms(server->timeout_ns));
     }
     if (said == NATS_OK) {
         said = natsOptions_SetAllowReconnect(options, false);

@@ -15,6 +15,13 @@
 #include <weir/nats.h>
 
 enum { WEIR__NATS_SUBJECTS = 16, WEIR__NATS_SERVERS = 16, WEIR__NATS_MS = 1000000 };
+enum { WEIR__NATS_NAME_MOST = 255 }; /* what a server takes as a stream's or a consumer's name */
+
+/* Whole milliseconds, rounded up; the client reckons with an int of them. */
+static inline int64_t weir__nats_in_ms(uint64_t ns) {
+    const uint64_t ms = ns / WEIR__NATS_MS + (ns % WEIR__NATS_MS != 0);
+    return ms > INT32_MAX ? INT32_MAX : (int64_t)ms;
+}
 
 /* A stream that is made where it is not. */
 struct weir__nats_stream {
@@ -24,6 +31,15 @@ struct weir__nats_stream {
     unsigned replicas;
     bool in_memory;
 };
+
+/* Whether any of what is for later versions is not zero. */
+static inline bool weir__nats_is_set(const uintptr_t *reserved, size_t count) {
+    uintptr_t all = 0;
+    for (size_t i = 0; i < count; i++) {
+        all |= reserved[i];
+    }
+    return all != 0;
+}
 
 /* Checks, and copies with its texts.  INVALID. */
 weir_status weir__nats_copy_server(struct weir__nats_texts *texts, const weir_nats_server *from,

@@ -80,7 +80,7 @@ static weir_pulled open_sink(void *context) {
         return pulled;
     }
     jsOptions_Init(&options);
-    options.Wait = (int64_t)(sink->options.server.timeout_ns / WEIR__NATS_MS);
+    options.Wait = weir__nats_in_ms(sink->options.server.timeout_ns);
     options.PublishAsync.ErrHandler = hear_error;
     options.PublishAsync.ErrHandlerClosure = sink;
     natsStatus said = natsConnection_JetStream(&sink->jetstream, sink->connection, &options);
@@ -95,6 +95,25 @@ static weir_pulled open_sink(void *context) {
 
 /* ---- writing -------------------------------------------------------------------------- */
 
+/* What is sent as it is, between blanks and line ends of the protocol's own. */
+static bool is_subject(const char *subject) {
+    for (const char *at = subject; *at != '\0'; at++) {
+        if ((unsigned char)*at <= ' ' || *at == 0x7f || *at == '*' || *at == '>') {
+            return false;
+        }
+    }
+    return *subject != '\0';
+}
+
+static bool is_id(const char *id) {
+    return strpbrk(id, "\r\n") == NULL;
+}
+
+/* What the header of a message with this id takes: "NATS/1.0\r\nNats-Msg-Id: ID\r\n\r\n". */
+static size_t header_bytes(const char *id) {
+    return *id == '\0' ? 0 : sizeof "NATS/1.0\r\nNats-Msg-Id: \r\n\r\n" - 1 + strlen(id);
+}
+
 static bool name_message(const weir_nats_sink *sink, const weir_message *message,
                          char subject[WEIR_NATS_SUBJECT_BYTES], char id[WEIR_NATS_SUBJECT_BYTES]) {
     const weir_nats_sink_options *options = &sink->options;
@@ -104,8 +123,10 @@ static bool name_message(const weir_nats_sink *sink, const weir_message *message
     } else if (options->subject_of(options->context, message, subject, WEIR_NATS_SUBJECT_BYTES)) {
         return false;
     }
-    return options->id_of == NULL ||
-           options->id_of(options->context, message, id, WEIR_NATS_SUBJECT_BYTES) == 0;
+    return is_subject(subject) &&
+           (options->id_of == NULL ||
+            (options->id_of(options->context, message, id, WEIR_NATS_SUBJECT_BYTES) == 0 &&
+             is_id(id)));
 }
 
 static natsStatus publish(weir_nats_sink *sink, size_t number) {
@@ -117,8 +138,8 @@ static natsStatus publish(weir_nats_sink *sink, size_t number) {
         message->outcome = WEIR_MESSAGE_FAILED;
         return NATS_OK;
     }
-    if (message->data.count > INT_MAX ||
-        (int64_t)message->data.count > natsConnection_GetMaxPayload(sink->connection)) {
+    const int64_t bytes = (int64_t)message->data.count + (int64_t)header_bytes(id);
+    if (bytes > INT_MAX || bytes > natsConnection_GetMaxPayload(sink->connection)) {
         refuse(message, NATS_MAX_PAYLOAD, 0);
         return NATS_OK;
     }
@@ -149,7 +170,7 @@ static void take_back(weir_nats_sink *sink) {
 static weir_pulled confirm(weir_nats_sink *sink) {
     jsPubOptions options;
     jsPubOptions_Init(&options);
-    options.MaxWait = (int64_t)(sink->options.confirm_ns / WEIR__NATS_MS);
+    options.MaxWait = weir__nats_in_ms(sink->options.confirm_ns);
     natsStatus said = natsConnection_FlushTimeout(sink->connection, options.MaxWait);
     if (said == NATS_OK) {
         said = js_PublishAsyncComplete(sink->jetstream, &options);
@@ -209,6 +230,9 @@ static weir_pulled write_batch(void *context, weir_message *messages, size_t cou
 
 static weir_status copy_sink_options(weir_nats_sink *sink, const weir_nats_sink_options *from) {
     weir_nats_sink_options *to = &sink->options;
+    if (weir__nats_is_set(from->reserved, sizeof from->reserved / sizeof *from->reserved)) {
+        return weir_refuse(WEIR_INVALID, "reserved must be zero");
+    }
     if ((from->subject == NULL) == (from->subject_of == NULL)) {
         return weir_refuse(WEIR_INVALID, "one of subject and subject_of must be given");
     }

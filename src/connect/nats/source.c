@@ -33,6 +33,9 @@ static weir_status check_times(const weir_nats_source_options *options) {
 static weir_status copy_source_options(weir_nats_source *source,
                                        const weir_nats_source_options *from) {
     weir_nats_source_options *to = &source->options;
+    if (weir__nats_is_set(from->reserved, sizeof from->reserved / sizeof *from->reserved)) {
+        return weir_refuse(WEIR_INVALID, "reserved must be zero");
+    }
     weir_status status = check_times(from);
     if (status == WEIR_OK) {
         status = weir__nats_check_name("consumer", from->consumer);

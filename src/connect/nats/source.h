@@ -16,7 +16,7 @@
 #include "connect/nats/asks.h"
 #include "connect/nats/link.h"
 
-enum { WEIR__NATS_TEXT_BYTES = 256 };
+enum { WEIR__NATS_TEXT_BYTES = 640 }; /* two names, and what is said of them */
 
 struct weir_nats_source {
     weir_source_driver driver;
@@ -31,11 +31,8 @@ struct weir_nats_source {
     natsSubscription *incoming;
     struct weir__nats_asks asks;
     natsMsg *held;
+    uint64_t expires_ns; /* of its requests: what the consumer takes, too */
 };
-
-static inline int64_t weir__nats_in_ms(uint64_t ns) {
-    return (int64_t)((ns + WEIR__NATS_MS - 1) / WEIR__NATS_MS);
-}
 
 /* ---- consumer.c: what it pulls from ------------------------------------------------ */
 

@@ -42,8 +42,8 @@ static void give_back(weir_nats_source *source) {
 void weir__nats_let_go(void *context) {
     weir_nats_source *source = context;
     if (source->incoming != NULL) {
+        give_back(source); /* nothing can be taken out of it when it has ended */
         natsSubscription_Unsubscribe(source->incoming);
-        give_back(source);
         natsSubscription_Destroy(source->incoming);
         source->incoming = NULL;
     }

@@ -113,7 +113,7 @@ weir_pulled weir__nats_pull(void *context, weir_pull *pull, uint64_t events, uin
         return weir__nats_away(source);
     }
     natsStatus said = weir__nats_ask(&source->asks, source->asking, source->subject, source->inbox,
-                                     events, bytes, source->options.expires_ns, now);
+                                     events, bytes, source->expires_ns, now);
     if (said != NATS_OK) {
         return weir__nats_lost("a pull request", said);
     }

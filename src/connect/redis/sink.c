@@ -34,12 +34,30 @@ static weir_pulled learn_largest(weir_redis_sink *sink) {
     return WEIR_PULLED;
 }
 
+/* A user who may not say MULTI would store each message of a batch by itself, and once more with
+ * each try: an empty transaction shows it before anything is written. */
+static weir_pulled try_transaction(weir_redis_sink *sink) {
+    weir__redis_command(&sink->link.commands, 1);
+    weir__redis_word(&sink->link.commands, "MULTI");
+    weir__redis_command(&sink->link.commands, 1);
+    weir__redis_word(&sink->link.commands, "EXEC");
+    const struct weir__redis_node *reply = weir__redis_ask(&sink->link, 2);
+    if (reply == NULL || weir__redis_is_error(reply)) {
+        return reply == NULL ? WEIR_LOST
+                             : weir__redis_refused(&sink->server, "MULTI and EXEC", reply);
+    }
+    return WEIR_PULLED;
+}
+
 static weir_pulled open_redis_sink(void *context) {
     weir_redis_sink *sink = context;
     weir__redis_disconnect(&sink->link);
     weir_pulled pulled = weir__redis_connect(&sink->server, &sink->link);
     if (pulled == WEIR_PULLED) {
         pulled = learn_largest(sink);
+    }
+    if (pulled == WEIR_PULLED && sink->options.whole) {
+        pulled = try_transaction(sink);
     }
     if (pulled != WEIR_PULLED) {
         weir__redis_disconnect(&sink->link);

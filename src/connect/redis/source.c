@@ -75,7 +75,9 @@ static void take_question_back(weir_redis_source *source) {
         weir__redis_word(&source->telling.commands, "CLIENT");
         weir__redis_word(&source->telling.commands, "UNBLOCK");
         weir__redis_number(&source->telling.commands, source->asking.id);
-        weir__redis_ask(&source->telling, 1);
+        if (weir__redis_ask(&source->telling, 1) == NULL) {
+            return; /* nobody answers: nothing can be given back, either */
+        }
     }
     const uint64_t wait_ns =
         source->options.server.timeout_ns + BLOCK_MS * (uint64_t)WEIR__REDIS_MS;
