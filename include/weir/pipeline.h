@@ -60,6 +60,11 @@
  * above that (2^20 messages together, but 16 at least), since a batch keeps the memory of all that
  * it had; those behind the last of them wait, too.
  *
+ * A source that breaks.  Where a driver says BROKEN its source can bring nothing more: the error is
+ * logged, and the pipeline drains by itself, as by weir_pipeline_drain, for shutdown_ns at most:
+ * what has come is handled, and told to its driver while that takes it, other sources are finished.
+ * Then its stages have ended, and it is to be closed.
+ *
  * Threads.  handle_message runs on workers, one call at a time for each processor, and must not
  * block; `blocking` processors run on threads of their own.  handle_batch and sinks run on threads
  * of a pool, and may block, unless their batcher is `quick`.  In STEPPED and SIMULATED runtimes

@@ -85,7 +85,8 @@ typedef enum weir_pulled {
     WEIR_IDLE = 1,       /* there was nothing within the timeout                           */
     WEIR_LOST = 2,       /* the connection is lost: what was added is; open is called next */
     WEIR_SOURCE_END = 3, /* there will be nothing more: pull only                          */
-    WEIR_BROKEN = 4      /* nothing will help: the stage stops, with an error logged       */
+    WEIR_BROKEN = 4      /* nothing will help: the stage stops, with an error logged; of a   */
+                         /* pipeline's source: the pipeline drains, and ends (pipeline.h)    */
 } weir_pulled;
 /* Any other value is logged, and taken as BROKEN.  The first LOST after a success is logged as a
  * warning, and as an info that it is open again; so are, once, acks that are given up. */

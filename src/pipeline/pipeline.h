@@ -36,6 +36,9 @@
  * a pool may have been opened by the supervisor's worker: P3 -> P4.  A processor is its worker's,
  * of its stage's callbacks; a crew with an order its one thread's, and under its lock, since
  * the pool that was there before may have a task at work yet.
+ *   A source whose driver is broken has the pipeline drained on its own thread (weir__source_kin),
+ * while the program's threads may open it, drain it or close it: what is `ending` is under its
+ * lock, and after `shut` was set there the source touches nothing of the pipeline's any more.
  */
 #ifndef WEIR__PIPELINE_PIPELINE_H
 #define WEIR__PIPELINE_PIPELINE_H
@@ -45,6 +48,7 @@
 #include "memory/allocator.h"
 #include "pipeline/made.h"
 #include "pipeline/retries.h"
+#include "pipeline/source.h"
 #include "ring/rate.h"
 
 #include <weir/inlet.h>
@@ -113,6 +117,17 @@ struct weir__bin {
     bool dead;     /* dead letters come here */
 };
 
+/* It ends since a driver is broken.  Under the lock, but for `broke`. */
+struct weir__ending_early {
+    uint32_t lock;
+    uint32_t broke;  /* atomic: a driver is */
+    bool open;       /* all members are started */
+    bool shut;       /* it is closed, or could not be opened */
+    bool begun;      /* all have been told to finish */
+    bool late;       /* what was left at end_by is stopped */
+    uint64_t end_by; /* 0: it does not */
+};
+
 struct weir_pipeline {
     weir_runtime *runtime;
     const struct weir__allocator *allocator;
@@ -139,9 +154,12 @@ struct weir_pipeline {
     size_t member_count;
     weir_ref supervisor;
     bool drained;                  /* weir_pipeline_close has waited for that */
-    bool gave_up;                  /* likewise: a member was lost */
+    uint32_t gave_up;              /* atomic: a drain is hopeless, as a member was lost */
     bool holds_rates;              /* references to those that it names */
     struct weir__retired *retired; /* of the supervisor's worker, until it has ended */
+
+    struct weir__source_kin kin; /* of its sources */
+    struct weir__ending_early ending;
 
     WEIR__APART uint32_t draining;               /* atomic */
     uint64_t draws;                              /* atomic: so many delays were drawn by lot */
@@ -270,6 +288,9 @@ size_t weir__members_of(const weir_pipeline *pipeline, weir_role role, size_t *c
 
 /* ---- pipeline_list.c ------------------------------------------------------ */
 
+/* It was started, and has not ended.  Any thread. */
+bool weir__stage_lives(const weir_pipeline *pipeline, weir_ref stage);
+
 /* Adds a source's figures; NULL has none. */
 void weir__pipeline_add_source(weir_pipeline_stats *stats, const weir_source *source);
 
@@ -280,6 +301,14 @@ bool weir__source_is_broken(const weir_source *source);
 
 /* From now until a moment, UINT64_MAX being WEIR_FOREVER. */
 uint64_t weir__pipeline_time_left(const weir_pipeline *pipeline, uint64_t deadline);
+
+/* What its sources tell it in the rounds of their ends. */
+uint64_t weir__pipeline_source_ends(const struct weir__source_kin *kin, uint64_t now_ns,
+                                    bool broken, bool late);
+
+/* All of it is there / its pools and sources are about to go: see weir__ending_early. */
+void weir__pipeline_opened(weir_pipeline *pipeline);
+void weir__pipeline_shuts(weir_pipeline *pipeline);
 
 /* weir_pipeline_drain, until then. */
 weir_status weir__pipeline_drain(weir_pipeline *pipeline, uint64_t deadline);

@@ -171,6 +171,7 @@ weir_status weir__pipeline_shut(weir_pipeline *pipeline, uint64_t deadline) {
         .deadline = deadline,
         .late = weir__clock_deadline(deadline > now ? deadline : now, weir__pipeline_grace_ns)};
     weir__store_relaxed_u32(&pipeline->draining, 1);
+    weir__pipeline_shuts(pipeline);
     weir_status status = await_all(&closing);
     if (status == WEIR_OK) {
         status = close_pools(&closing);

@@ -10,6 +10,7 @@
  */
 #include "base/refusal.h"
 #include "os/clock.h"
+#include "os/lock.h"
 #include "parts/task_pool.h"
 #include "pipeline/pipeline.h"
 #include "runtime/errand.h"
@@ -55,16 +56,16 @@ static weir_status leave_producer(weir_pipeline *pipeline, weir_ref producer) {
     return WEIR_OK;
 }
 
-/* Once more does no harm. */
-static weir_status begin_drain(weir_pipeline *pipeline) {
+/* Sources have so long.  Once more does no harm. */
+static weir_status begin_drain(weir_pipeline *pipeline, uint64_t within_ns) {
     weir__store_relaxed_u32(&pipeline->draining, 1);
     for (unsigned i = 0; i < pipeline->options.source_count; i++) {
         if (pipeline->sources[i] != NULL) {
-            weir_source_finish(pipeline->sources[i], WEIR_FOREVER);
+            weir_source_finish(pipeline->sources[i], within_ns);
         }
     }
     if (pipeline->push != NULL) {
-        weir_source_finish(pipeline->push, WEIR_FOREVER);
+        weir_source_finish(pipeline->push, within_ns);
     }
     weir_finish(pipeline->runtime, pipeline->supervisor);
     weir_status status = WEIR_OK;
@@ -110,9 +111,9 @@ static const struct weir__member *lost_member(const weir_pipeline *pipeline) {
 
 /* Then the others stop, and give back what they have, rather than wait for their deadline. */
 static void give_up_for_lost(weir_pipeline *pipeline) {
-    const struct weir__member *member = pipeline->gave_up ? NULL : lost_member(pipeline);
-    if (member != NULL) {
-        pipeline->gave_up = true;
+    const bool gave_up = weir__load_relaxed_u32(&pipeline->gave_up) != 0;
+    const struct weir__member *member = gave_up ? NULL : lost_member(pipeline);
+    if (member != NULL && weir__exchange_u32(&pipeline->gave_up, 1) == 0) {
         weir__pipeline_log(pipeline, WEIR_LOG_WARNING,
                            "%s has stopped amid a drain: what is under way is given back",
                            member->name);
@@ -144,7 +145,7 @@ static weir_status await_source(weir_pipeline *pipeline, weir_source *source, ui
 }
 
 weir_status weir__pipeline_drain(weir_pipeline *pipeline, uint64_t deadline) {
-    weir_status status = begin_drain(pipeline);
+    weir_status status = begin_drain(pipeline, WEIR_FOREVER);
     status = status == WEIR_OK ? await_members(pipeline, deadline) : status;
     for (unsigned i = 0; i < pipeline->options.source_count && status == WEIR_OK; i++) {
         status = await_source(pipeline, pipeline->sources[i], deadline);
@@ -163,6 +164,69 @@ weir_status weir_pipeline_drain(weir_pipeline *pipeline, uint64_t timeout_ns) {
         weir__stepping_end(pipeline->runtime);
     }
     return status;
+}
+
+/* ---- a driver that is broken ------------------------------------------------------ */
+
+/*
+ * Drains, as somebody who calls weir_pipeline_drain does, but waits for nothing: the source whose
+ * driver is broken comes again and again, on its thread, until the supervisor has ended.  Where
+ * there are no threads nothing happens but in turns: it is enough then to come once, and at the
+ * deadline, which all sources have.  Under the lock.
+ */
+static uint64_t end_early(weir_pipeline *pipeline, uint64_t now, bool late) {
+    struct weir__ending_early *ending = &pipeline->ending;
+    const bool threads = pipeline->runtime->options.mode == WEIR_THREADS;
+    if (!ending->begun) { /* again, too, if there was no memory */
+        const uint64_t within = pipeline->options.shutdown_ns;
+        ending->end_by = ending->end_by == 0 ? weir__clock_deadline(now, within) : ending->end_by;
+        ending->begun = begin_drain(pipeline, within) == WEIR_OK;
+    }
+    end_waiting_tries(pipeline);
+    if (!weir__stage_lives(pipeline, pipeline->supervisor)) {
+        return UINT64_MAX;
+    }
+    if (!ending->late && (late || now >= ending->end_by)) {
+        ending->late = true;
+        weir__pipeline_log(pipeline, WEIR_LOG_WARNING,
+                           "what was under way was not through in time, and is given back");
+        weir_stop(pipeline->runtime, pipeline->supervisor, WEIR_REASON_SHUTDOWN);
+    }
+    if (threads) {
+        give_up_for_lost(pipeline);
+    }
+    return !ending->late && (threads || !ending->begun) ? weir__clock_deadline(now, LOOKS_NS)
+                                                        : UINT64_MAX;
+}
+
+uint64_t weir__pipeline_source_ends(const struct weir__source_kin *kin, uint64_t now_ns,
+                                    bool broken, bool late) {
+    weir_pipeline *pipeline =
+        WEIR__CONTAINER_OF((struct weir__source_kin *)(uintptr_t)kin, weir_pipeline, kin);
+    struct weir__ending_early *ending = &pipeline->ending;
+    if (broken) {
+        weir__store_relaxed_u32(&ending->broke, 1);
+    } else if (weir__load_relaxed_u32(&ending->broke) == 0) {
+        return UINT64_MAX;
+    }
+    weir__lock(&ending->lock);
+    const uint64_t look = ending->shut    ? UINT64_MAX
+                          : !ending->open ? weir__clock_deadline(now_ns, LOOKS_NS)
+                                          : end_early(pipeline, now_ns, late);
+    weir__unlock(&ending->lock);
+    return look;
+}
+
+void weir__pipeline_opened(weir_pipeline *pipeline) {
+    weir__lock(&pipeline->ending.lock);
+    pipeline->ending.open = true;
+    weir__unlock(&pipeline->ending.lock);
+}
+
+void weir__pipeline_shuts(weir_pipeline *pipeline) {
+    weir__lock(&pipeline->ending.lock);
+    pipeline->ending.shut = true;
+    weir__unlock(&pipeline->ending.lock);
 }
 
 /* ---- the sources' own end --------------------------------------------------------- */

@@ -4,15 +4,17 @@
  */
 #include "base/refusal.h"
 #include "pipeline/pipeline.h"
-#include "pipeline/source.h"
 #include "runtime/registry.h"
 #include "runtime/runtime.h"
 
 #include <string.h>
 
+bool weir__stage_lives(const weir_pipeline *pipeline, weir_ref stage) {
+    return stage.bits != 0 && weir__registry_find(&pipeline->runtime->registry, stage) != NULL;
+}
+
 bool weir__member_lives(const struct weir__member *member) {
-    const weir_ref ref = {weir__load_relaxed_u64(&member->ref)};
-    return ref.bits != 0 && weir__registry_find(&member->pipeline->runtime->registry, ref) != NULL;
+    return weir__stage_lives(member->pipeline, weir__member_ref(member));
 }
 
 size_t weir_pipeline_topology(const weir_pipeline *pipeline, weir_pipeline_stage *out,

@@ -172,7 +172,7 @@ static weir_status start_source(struct weir__member *member, const weir_source_d
         .dispatcher = dispatcher,
         .dispatcher_options = dispatcher != NULL ? &partitions : NULL,
     };
-    return weir_source_open(pipeline->runtime, &options, out, stage);
+    return weir__source_open(pipeline->runtime, &options, &pipeline->kin, out, stage);
 }
 
 static weir_status start_dead(struct weir__member *member, weir_ref *out) {

@@ -199,6 +199,7 @@ weir_status weir_pipeline_open(weir_runtime *runtime, const weir_pipeline_option
     }
     pipeline->runtime = runtime;
     pipeline->allocator = &runtime->allocator;
+    pipeline->kin.ends = weir__pipeline_source_ends;
     if (!weir__pipeline_copy(pipeline, options)) {
         weir__pipeline_free(pipeline);
         return weir__refuse(WEIR_NO_MEMORY, "no memory for a pipeline");
@@ -211,6 +212,7 @@ weir_status weir_pipeline_open(weir_runtime *runtime, const weir_pipeline_option
     if (status != WEIR_OK) {
         return take_down(pipeline, status);
     }
+    weir__pipeline_opened(pipeline);
     *out = pipeline;
     return WEIR_OK;
 }

@@ -134,14 +134,25 @@ struct weir_pull {
     bool refused; /* something had no room */
 };
 
+/*
+ * Whose a source is, beside others: a pipeline.  `ends` is called by the owner in each round of its
+ * end, and says when it is to be called again at the latest (UINT64_MAX: it need not be).
+ *   broken  it ends since its driver is broken: then it is not over before that
+ *   late    its deadline has passed
+ */
+struct weir__source_kin {
+    uint64_t (*ends)(const struct weir__source_kin *kin, uint64_t now_ns, bool broken, bool late);
+};
+
 struct weir_source {
     struct weir__quay quay; /* of the keeper's stage */
 
     /* constant */
     struct weir__ledger ledger;
     struct weir__inlet_keeper keeper;
-    weir_source_driver driver; /* defaults filled in, or zeros */
-    bool driven;               /* it has one                   */
+    const struct weir__source_kin *kin; /* or NULL */
+    weir_source_driver driver;          /* defaults filled in, or zeros */
+    bool driven;                        /* it has one                   */
     bool threaded;
     weir_source_options options; /* defaults filled in */
     char name[48];
@@ -188,6 +199,7 @@ struct weir_source {
     bool tried;     /* open was called                         */
     bool no_more;   /* it pulls no more                        */
     bool broken;    /* the driver is                           */
+    bool broke_off; /* and that is why it pulls no more        */
     bool cramped;   /* what came next had too many bytes: until something is back */
     bool abandoned; /* the deadline has passed                 */
     bool told_lost; /* logged: until it is open again          */
@@ -246,6 +258,16 @@ static inline void weir__driver_returned(weir_source *source, const struct weir_
     weir__driver_leave(errand);
     source->now_ns = weir_runtime_now(source->quay.runtime);
 }
+
+/* ---- source_open.c -------------------------------------------------------------- */
+
+/* weir_source_open of one that has kin, or NULL, which outlives the source. */
+weir_status weir__source_open(weir_runtime *runtime, const weir_source_options *options,
+                              const struct weir__source_kin *kin, weir_source **out,
+                              weir_ref *stage);
+
+/* WEIR_OK, or INVALID and why: these are options of its. */
+weir_status weir__source_check_reopen(uint64_t reopen_ns, uint64_t reopen_most_ns);
 
 /* ---- source_receipt.c: receipts ------------------------------------------------- */
 

@@ -60,6 +60,15 @@ static weir_status check_driver(const weir_source_driver *driver) {
     return WEIR_OK;
 }
 
+weir_status weir__source_check_reopen(uint64_t reopen_ns, uint64_t reopen_most_ns) {
+    const uint64_t reopen = given_or(reopen_ns, WEIR_SOURCE_REOPEN_DEFAULT);
+    return reopen_most_ns == 0 || reopen_most_ns >= reopen
+               ? WEIR_OK
+               : weir__refuse(WEIR_INVALID,
+                              "reopen_most_ns must be at least reopen_ns, %llu, got %llu",
+                              (unsigned long long)reopen, (unsigned long long)reopen_most_ns);
+}
+
 static weir_status check_source_options(const weir_source_options *options) {
     if (WEIR__RESERVED_SET(options, "weir_source_options")) {
         return WEIR_INVALID;
@@ -74,14 +83,8 @@ static weir_status check_source_options(const weir_source_options *options) {
                             "nothing",
                             (int)options->when_full);
     }
-    uint64_t reopen = given_or(options->reopen_ns, WEIR_SOURCE_REOPEN_DEFAULT);
-    uint64_t most = given_or(options->reopen_most_ns, WEIR_SOURCE_REOPEN_MOST_DEFAULT);
-    if (options->reopen_most_ns != 0 && most < reopen) {
-        return weir__refuse(WEIR_INVALID,
-                            "reopen_most_ns must be at least reopen_ns, %llu, got %llu",
-                            (unsigned long long)reopen, (unsigned long long)most);
-    }
-    return check_driver(options->driver);
+    weir_status status = weir__source_check_reopen(options->reopen_ns, options->reopen_most_ns);
+    return status == WEIR_OK ? check_driver(options->driver) : status;
 }
 
 static void fill_driver(weir_source *source, const weir_source_driver *driver) {
@@ -268,6 +271,12 @@ static weir_status open_parts(weir_source *source) {
 
 weir_status weir_source_open(weir_runtime *runtime, const weir_source_options *options,
                              weir_source **out, weir_ref *stage) {
+    return weir__source_open(runtime, options, NULL, out, stage);
+}
+
+weir_status weir__source_open(weir_runtime *runtime, const weir_source_options *options,
+                              const struct weir__source_kin *kin, weir_source **out,
+                              weir_ref *stage) {
     if (weir__missing(runtime, "runtime") || weir__missing(options, "options") ||
         weir__missing(out, "out")) {
         return WEIR_INVALID;
@@ -281,6 +290,7 @@ weir_status weir_source_open(weir_runtime *runtime, const weir_source_options *o
         return weir__refuse(WEIR_NO_MEMORY, "no memory for a source of %zu messages",
                             options->max_outstanding);
     }
+    source->kin = kin;
     status = start_keeper(source);
     if (status != WEIR_OK) {
         free_source(&source->quay);

@@ -13,7 +13,8 @@
  * first, and then 2 to 4 go on until nothing is out, or the deadline, if there is one, has passed:
  * what is out then is nak'd, what cannot be told is given up, and the driver is closed.  Who
  * finishes or closes the source names a deadline; so do a broken driver and a stage that is
- * stopped.  What ends by itself, or with a drain, has none.
+ * stopped.  What ends by itself, or with a drain, has none.  A pipeline's source whose driver is
+ * broken does not stop its stage: what was pulled goes on, and the pipeline (its kin) is told.
  */
 #include "base/attributes.h"
 #include "os/clock.h"
@@ -59,7 +60,9 @@ weir_pulled weir__source_said(const weir_source *source, const char *call, weir_
 void weir__source_broke(weir_source *source) {
     if (!source->broken) {
         source->broken = true;
-        weir__source_log(source, WEIR_LOG_ERROR, "its driver is broken%s%s%s", WEIR__REFUSAL_ASIDE);
+        const bool ends_all = source->kin != NULL && !source->no_more;
+        weir__source_log(source, WEIR_LOG_ERROR, "its driver is broken%s%s%s%s",
+                         WEIR__REFUSAL_ASIDE, ends_all ? ": the pipeline ends" : "");
     }
 }
 
@@ -153,7 +156,8 @@ static void pull_no_more(weir_source *source) {
     weir_port_close(source->port);
     source->port = NULL;
     weir_inlet_finish(source->inlet);
-    if (source->broken) {
+    source->broke_off = source->broken;
+    if (source->broken && source->kin == NULL) {
         weir_stop(source->quay.runtime, source->inlet->quay.stage, WEIR_REASON_USER);
     }
     weir_done(source->quay.runtime, source->inlet_token);
@@ -315,8 +319,21 @@ static void end_source(weir_source *source) {
     weir_done(runtime, token);
 }
 
+/* When it has to look again; *held: and it is not over before. */
+static uint64_t look_at_kin(const weir_source *source, bool late, bool *held) {
+    if (source->kin == NULL) {
+        *held = false;
+        return never;
+    }
+    uint64_t look = source->kin->ends(source->kin, source->now_ns, source->broke_off, late);
+    *held = source->broke_off && look != never && !late;
+    return look;
+}
+
 static uint64_t end_round(weir_source *source) {
     bool late = source->now_ns >= source->seen_deadline;
+    bool held;
+    uint64_t look = look_at_kin(source, late, &held);
     if (late && !source->abandoned) {
         weir_stop(source->quay.runtime, source->inlet->quay.stage, WEIR_REASON_SHUTDOWN);
         weir__source_abandon(source);
@@ -329,11 +346,11 @@ static uint64_t end_round(weir_source *source) {
         }
     }
     bool news = weir__source_has_news(source);
-    if (!news && ((source->out == 0 && source->seen_pushed == 0) || source->abandoned)) {
+    if (!news && !held && ((source->out == 0 && source->seen_pushed == 0) || source->abandoned)) {
         end_source(source);
         return never;
     }
-    uint64_t due = late ? never : source->seen_deadline;
+    uint64_t due = sooner(look, late ? never : source->seen_deadline);
     if (source->opened && source->now_ns >= source->extend_at) {
         weir__source_extend(source);
     }

@@ -12,6 +12,7 @@
  *
  *   whole   nothing is stopped: after a drain all is settled, and nothing was given back unhandled
  *   kills   stages are stopped amid it
+ *   breaks  drivers are broken amid it: the pipeline drains by itself
  */
 #include "driver.h"
 #include "world.h"
@@ -24,6 +25,7 @@ struct driver {
     uint64_t next;
     uint64_t end;
     bool busy; /* a call of it runs */
+    bool breaks;
     bool closed;
 };
 
@@ -36,6 +38,7 @@ static struct {
     bool crooked;    /* callbacks say other things than OK */
     uint64_t sink_opened;
     uint64_t sink_closed;
+    bool breaks; /* so do drivers */
 } play;
 
 /* ---- the source ------------------------------------------------------------------- */
@@ -71,6 +74,7 @@ static weir_pulled driver_pull(void *context, weir_pull *pull, uint64_t events, 
         play.brought[driver->next++]++;
     }
     if (sim_draw(16) == 0) return leave(driver, WEIR_LOST);
+    if (driver->breaks && sim_draw(6) == 0) return leave(driver, WEIR_BROKEN);
     if (driver->next > before) return leave(driver, WEIR_PULLED);
     return leave(driver, driver->next == driver->end ? WEIR_SOURCE_END : WEIR_IDLE);
 }
@@ -179,6 +183,7 @@ static void open_pipeline(void) {
     void *contexts[SOURCES];
     for (uint64_t i = 0; i < SOURCES; i++) {
         play.drivers[i] = (struct driver){.next = i * EACH, .end = i * EACH + sim_draw(EACH + 1)};
+        play.drivers[i].breaks = play.breaks && (i == 0 || sim_draw(2) == 0);
         contexts[i] = &play.drivers[i];
     }
     const bool blocking = sim_draw(4) == 0;
@@ -243,9 +248,10 @@ static void befall(bool kills) {
     }
 }
 
-static void begin_play(bool crooked) {
+static void begin_play(bool crooked, bool breaks) {
     memset(&play, 0, sizeof play);
     play.crooked = crooked;
+    play.breaks = breaks;
     play.losses = sim_draw(3);
     world_open_runtime();
     open_pipeline();
@@ -253,7 +259,7 @@ static void begin_play(bool crooked) {
 
 static void whole_main(void *unused) {
     (void)unused;
-    begin_play(sim_draw(2) == 0);
+    begin_play(sim_draw(2) == 0, false);
     befall(false);
     if (sim_draw(2) == 0) must(weir_pipeline_drain(play.pipeline, WEIR_FOREVER));
     close_pipeline();
@@ -262,8 +268,20 @@ static void whole_main(void *unused) {
 
 static void kills_main(void *unused) {
     (void)unused;
-    begin_play(sim_draw(2) == 0);
+    begin_play(sim_draw(2) == 0, false);
     befall(true);
+    if (sim_draw(2) == 0) weir_pipeline_drain(play.pipeline, sim_draw(1000000));
+    close_pipeline();
+    world_close_runtime();
+}
+
+/* Its drivers break, and meanwhile it is left alone, waited for, drained or closed. */
+static void breaks_main(void *unused) {
+    (void)unused;
+    world.errs = "its driver is broken";
+    begin_play(sim_draw(2) == 0, true);
+    befall(sim_draw(4) == 0);
+    if (sim_draw(2) == 0) weir_pipeline_await(play.pipeline, sim_draw(1000000));
     if (sim_draw(2) == 0) weir_pipeline_drain(play.pipeline, sim_draw(1000000));
     close_pipeline();
     world_close_runtime();
@@ -273,6 +291,7 @@ int main(int count, char **arguments) {
     static const struct sim_scenario scenarios[] = {
         {"whole", 4000, 20000000, true, world_begin_scenario, NULL, whole_main, 20},
         {"kills", 4000, 20000000, true, world_begin_scenario, NULL, kills_main, 20},
+        {"breaks", 2000, 20000000, true, world_begin_scenario, NULL, breaks_main, 20},
     };
     return SIM_MAIN(count, arguments, scenarios);
 }

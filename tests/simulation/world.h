@@ -24,6 +24,7 @@ struct world {
     weir_ref producers[WORLD_PRODUCERS];
     uint64_t total;         /* numbers each producer emits                          */
     uint64_t handled;       /* by consumers                                         */
+    const char *errs;       /* unless NULL: errors with these words may be logged    */
     uint64_t discarded;     /* as callbacks and the log tell it                     */
     uint64_t pushed;        /* into an inlet                                        */
     uint64_t casts;         /* that have arrived                                    */

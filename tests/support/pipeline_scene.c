@@ -33,6 +33,7 @@ static weir_pulled source_pull(void *context, weir_pull *pull, uint64_t events, 
         if (!weir_pull_add(pull, &incoming)) break;
         scene->brought[source->next++]++;
     }
+    if (source->breaks > 0 && source->next >= source->breaks) return WEIR_BROKEN;
     if (source->next > before && scene->lost_pulls > 0) {
         scene->lost_pulls--;
         return WEIR_LOST;

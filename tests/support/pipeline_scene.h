@@ -32,10 +32,11 @@ struct pipeline_scene;
 
 struct pipeline_scene_source {
     struct pipeline_scene *scene;
-    uint64_t next; /* numbers from here ...                                      */
-    uint64_t end;  /* ... to there, and then nothing more for the present        */
-    bool ends;     /* ... or ever                                                */
-    uint64_t told; /* cumulative: all below */
+    uint64_t next;   /* numbers from here ...                                      */
+    uint64_t end;    /* ... to there, and then nothing more for the present        */
+    bool ends;       /* ... or ever                                                */
+    uint64_t breaks; /* unless 0: its driver is broken when it has come so far   */
+    uint64_t told;   /* cumulative: all below */
     unsigned opened;
     unsigned closed;
 };

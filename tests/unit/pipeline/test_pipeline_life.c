@@ -14,7 +14,10 @@
 
 static struct pipeline_scene scene;
 
-#define MS                UINT64_C(1000000)
+#define MS         UINT64_C(1000000)
+#define BROKEN_LOG "error: source p.source.0: its driver is broken: the pipeline ends\n"
+#define LATE_LOG \
+    "warning: pipeline p: what was under way was not through in time, and is given back\n"
 #define EACH_WORLD(count) for (int world = 0; pipeline_scene_world(&scene, world, (count)); world++)
 
 /* Stops the first stage with that role. */
@@ -151,12 +154,95 @@ static void an_end_that_is_none_is_said(void **state) {
         pipeline_scene_open(&scene);
         assert_int_equal(weir_pipeline_await(scene.pipeline, WEIR_FOREVER), WEIR_NO_STAGE);
         assert_string_equal(weir_refusal(), "the driver of p.source.0 is broken");
+        rig_expect_log(&scene.rig, BROKEN_LOG);
         weir_pipeline_stats stats;
         assert_int_equal(weir_pipeline_read_stats(scene.pipeline, &stats), WEIR_OK);
         assert_int_equal(stats.broken, 1);
         pipeline_scene_close(&scene);
         assert_int_equal(scene.stats.broken, 1);
     }
+}
+
+static void expect_nobody_lives(void) {
+    weir_pipeline_stage stages[32];
+    const size_t count = weir_pipeline_topology(scene.pipeline, stages, 32);
+    for (size_t i = 0; i < count; i++) assert_false(stages[i].alive);
+}
+
+/* The first of two sources breaks behind its fortieth message, while the batch is open. */
+static void set_breaking(weir_pipeline_batcher *batcher) {
+    batcher->timeout_ns = 50 * MS;
+    scene.quiet = true;
+    scene.sources[0].breaks = 40;
+    scene.options.processors.count = 2;
+    scene.options.processors.max_demand = 10;
+    scene.options.source_count = 2;
+}
+
+static void a_broken_source_has_the_pipeline_drained(void **state) {
+    (void)state;
+    EACH_WORLD(40) {
+        weir_pipeline_batcher *batcher = pipeline_scene_batcher(&scene, "store", 100);
+        set_breaking(batcher);
+        scene.does[7] = "f"; /* it waits for an hour, and is given back instead */
+        scene.batch_does[9] = "f";
+        scene.options.retry.tries = batcher->retry.tries = 2;
+        scene.options.retry.delay.first_ns = batcher->retry.delay.first_ns = 3600000 * MS;
+        pipeline_scene_open(&scene);
+        assert_int_equal(weir_pipeline_await(scene.pipeline, WEIR_FOREVER), WEIR_NO_STAGE);
+        assert_string_equal(weir_refusal(), "the driver of p.source.0 is broken");
+        assert_false(weir_pipeline_running(scene.pipeline));
+        assert_int_equal(weir_runtime_settle(scene.rig.runtime, WEIR_FOREVER), WEIR_OK);
+        expect_nobody_lives();
+        rig_expect_log(&scene.rig, BROKEN_LOG);
+        pipeline_scene_close(&scene);
+        pipeline_scene_expect(&scene, "ooooooononoooooooooooooooooooooooooooooo");
+        assert_int_equal(scene.stats.pulled, 40 + scene.sources[1].next - PIPELINE_SCENE_EACH);
+        assert_int_equal(scene.stats.done, scene.stats.pulled - 2);
+        assert_int_equal(scene.stats.given_back, 2);
+    }
+}
+
+static void a_broken_source_waits_until_its_deadline(void **state) {
+    (void)state;
+    for (int world = 2; pipeline_scene_world(&scene, world, 40); world++) {
+        weir_pipeline_batcher *batcher = pipeline_scene_batcher(&scene, "store", 100);
+        set_breaking(batcher);
+        batcher->handle_batch = NULL;
+        batcher->sink = &scene.sink;
+        scene.sink_lost = 1000000; /* for ever */
+        scene.options.shutdown_ns = 300 * MS;
+        pipeline_scene_open(&scene);
+        pipeline_scene_run(&scene, 0);
+        pipeline_scene_run(&scene, 200 * MS);
+        assert_int_equal(scene.settled[0], 0);
+        pipeline_scene_run(&scene, 200 * MS);
+        assert_int_equal(weir_pipeline_await(scene.pipeline, 0), WEIR_NO_STAGE);
+        expect_nobody_lives();
+        assert_non_null(strstr(scene.rig.log.text, LATE_LOG));
+        scene.rig.log.used = 0;
+        pipeline_scene_close(&scene);
+        assert_int_equal(scene.stats.naks, scene.stats.pulled);
+    }
+}
+
+static void with_threads_it_is_the_same(void **state) {
+    (void)state;
+    const weir_runtime_options threads = {.mode = WEIR_THREADS, .workers = 2, .unpinned = true};
+    pipeline_scene_of(&scene, &threads, 40);
+    weir_pipeline_batcher *batcher = pipeline_scene_batcher(&scene, "store", 100);
+    set_breaking(batcher);
+    batcher->timeout_ns = WEIR_FOREVER;
+    scene.batch_does[9] = "f";
+    batcher->retry.tries = 2;
+    batcher->retry.delay.first_ns = 3600000 * MS;
+    pipeline_scene_open(&scene);
+    assert_int_equal(weir_pipeline_await(scene.pipeline, WEIR_FOREVER), WEIR_NO_STAGE);
+    expect_nobody_lives();
+    rig_expect_log(&scene.rig, BROKEN_LOG);
+    pipeline_scene_close(&scene);
+    assert_int_equal(scene.stats.done, scene.stats.pulled - 1);
+    assert_int_equal(scene.outcomes[9], WEIR_MESSAGE_NAK);
 }
 
 static void an_end_for_others_is_said(void **state) {
@@ -175,9 +261,15 @@ static void an_end_for_others_is_said(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(some_are_started_again),      cmocka_unit_test(others_end_the_pipeline),
-        cmocka_unit_test(observers_hear_of_all),       cmocka_unit_test(an_end_is_waited_for),
-        cmocka_unit_test(an_end_that_is_none_is_said), cmocka_unit_test(an_end_for_others_is_said),
+        cmocka_unit_test(some_are_started_again),
+        cmocka_unit_test(others_end_the_pipeline),
+        cmocka_unit_test(observers_hear_of_all),
+        cmocka_unit_test(an_end_is_waited_for),
+        cmocka_unit_test(an_end_that_is_none_is_said),
+        cmocka_unit_test(an_end_for_others_is_said),
+        cmocka_unit_test(a_broken_source_has_the_pipeline_drained),
+        cmocka_unit_test(a_broken_source_waits_until_its_deadline),
+        cmocka_unit_test(with_threads_it_is_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,8 +6,8 @@
  * driver is closed, and nothing is left; and the account of its figures balances all the while.
  * Method: sources, processors, batchers, sinks, retries and dead letters are drawn, and for each
  * message what its callbacks say each time.  The runtime is simulated, a few turns at a time; in
- * between connections are lost, and stages are stopped, any of them, or told to finish; at some
- * moment the pipeline is drained, or closed as it is.  (pipeline_scene.c: each ack is for a message
+ * between connections are lost, a driver breaks, and stages are stopped, any of them, or told to
+ * finish; at some moment the pipeline is drained, or closed as it is.  (pipeline_scene.c: each ack is for a message
  * that is outstanding; at the end none is.)
  */
 #include "base/rng.h"
@@ -101,6 +101,7 @@ static void draw_pipeline(uint64_t drawn_from) {
             scene.batch_does[i * PIPELINE_SCENE_EACH + k] = draw_word();
         }
     }
+    if (drawn_from % 5 == 0) scene.sources[0].breaks = 1 + drawn_from / 5 % MESSAGES;
 }
 
 static void stop_somebody(void) {
