@@ -237,7 +237,14 @@ typedef struct weir_pipeline_options {
     /* Stages that emit weir_message, of weir_message_type (message.h).  With a partition_by of
      * processors each must have a partition dispatcher with a partition for each processor, or one
      * of the program's that heeds the partition that a subscription names.  They
-     * are the program's: a drain leaves them, when it has what they have sent. */
+     * are the program's: a drain leaves them, when it has what they have sent.
+     *   A source of the program's own (weir_source_open) is such a producer, by its stage: with
+     * a name and bounds of its own, with another driver than `source`, or with none, for pushes
+     * whose outcomes are told (weir_source_push's `settled`):
+     *     weir_source_open(runtime, &(weir_source_options){.name = "calls"}, &source, &stage);
+     *     ... .producers = &stage, .producer_count = 1 ...
+     *     weir_source_push(source, messages, count, 0, settled, context);
+     * Drain it before the pipeline is drained, and close it behind that. */
     const weir_ref *producers;
     size_t producer_count;
 
@@ -271,7 +278,14 @@ typedef struct weir_pipeline_options {
      * max_seconds, as in supervisor.h; then the pipeline ends.  Defaults 3 and 5. */
     size_t max_restarts;
     size_t max_seconds;
-    uintptr_t reserved[8]; /* for later versions (version.h): zero */
+
+    /* Of its sources, as in weir_source_options; 0: their defaults. */
+    uint64_t reopen_ns;      /* back-off of a driver's open: the first, 0.1 s, is doubled ...    */
+    uint64_t reopen_most_ns; /* ... up to this, 10 s; at least reopen_ns                         */
+    uint64_t redeliver_ns;   /* when a nak is to come again; 1 s; 1: at once                     */
+    unsigned ack_tries;      /* how often an ack meets LOST before it is given up; 3             */
+
+    uintptr_t reserved[4]; /* for later versions (version.h): zero */
 } weir_pipeline_options;
 
 /*

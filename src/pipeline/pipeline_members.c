@@ -169,6 +169,10 @@ static weir_status start_source(struct weir__member *member, const weir_source_d
         .max_outstanding = pipeline->options.max_outstanding,
         .max_outstanding_bytes = pipeline->options.max_outstanding_bytes,
         .shutdown_ns = pipeline->options.shutdown_ns,
+        .reopen_ns = pipeline->options.reopen_ns,
+        .reopen_most_ns = pipeline->options.reopen_most_ns,
+        .redeliver_ns = pipeline->options.redeliver_ns,
+        .ack_tries = pipeline->options.ack_tries,
         .dispatcher = dispatcher,
         .dispatcher_options = dispatcher != NULL ? &partitions : NULL,
     };

@@ -79,8 +79,11 @@ static weir_status check_sources(const weir_pipeline_options *options) {
         return weir__refuse(WEIR_INVALID, "producers must be set when producer_count is %zu",
                             options->producer_count);
     }
-    return check_most_of("", "max_outstanding", options->max_outstanding,
-                         WEIR_SOURCE_OUTSTANDING_LIMIT);
+    status = check_most_of("", "max_outstanding", options->max_outstanding,
+                           WEIR_SOURCE_OUTSTANDING_LIMIT);
+    return status == WEIR_OK
+               ? weir__source_check_reopen(options->reopen_ns, options->reopen_most_ns)
+               : status;
 }
 
 static weir_status check_demand(const weir_processors *given, const weir_runtime *runtime) {

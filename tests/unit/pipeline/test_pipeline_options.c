@@ -90,6 +90,13 @@ static void spoil_others(int which) {
     case 37:
         scene.driver.lease_ns = 1;
         break;
+    case 48:
+        scene.options.reopen_ns = 7, scene.options.reopen_most_ns = 6;
+        break;
+    case 49:
+        scene.options.source = NULL, scene.options.source_count = 0;
+        scene.options.reopen_most_ns = 99999999;
+        break;
     case 39:
         scene.batchers[1].worker = WEIR_WORKER(7);
         break;
@@ -265,6 +272,8 @@ static const char *const why[] = {
     "processors.min_demand must be at most 255, got 256",
     "processors.min_demand must be at most 2, got 3",
     "source_contexts must be NULL where there is no source",
+    "reopen_most_ns must be at least reopen_ns, 7, got 6",
+    "reopen_most_ns must be at least reopen_ns, 100000000, got 99999999",
 };
 
 /* Of another runtime: the refusal comes before any of its sources is opened. */
@@ -364,6 +373,34 @@ static void who_pushes_names_a_batcher_that_there_is(void **state) {
     assert_int_equal(scene.stats.begun, 0);
 }
 
+/* What its sources do of each of these within some time, by default and as it is told. */
+static void sources_are_tuned(void **state) {
+    (void)state;
+    const uint64_t hour_ns = UINT64_C(3600000000000);
+    for (int way = 0; way < 6; way++) {
+        const bool tuned = way >= 3;
+        pipeline_scene_of(&scene, &(weir_runtime_options){.mode = WEIR_SIMULATED, .workers = 1}, 4);
+        if (way % 3 == 0) scene.lost_pulls = 1;
+        if (way % 3 == 1) scene.lost_acks = 1;
+        if (way % 3 == 2) scene.driver.cumulative = true, scene.does[2] = "no";
+        if (tuned) {
+            scene.options.reopen_ns = scene.options.reopen_most_ns = way == 3 ? hour_ns : 0;
+            scene.options.ack_tries = way == 4;
+            scene.options.redeliver_ns = way == 5 ? hour_ns : 0;
+        }
+        pipeline_scene_open(&scene);
+        pipeline_scene_run(&scene, 0);
+        pipeline_scene_run(&scene, hour_ns / 3);
+        if (way % 3 == 0) assert_int_equal(scene.sources[0].opened, tuned ? 1 : 2);
+        if (way % 3 == 2) assert_int_equal(scene.handled[2], tuned ? 1 : 2);
+        pipeline_scene_run(&scene, hour_ns);
+        scene.rig.log.used = 0;
+        pipeline_scene_end(&scene);
+        assert_int_equal(scene.stats.lost_acks, way == 4 ? 4 : 0);
+        if (way % 3 == 2) assert_int_equal(scene.handled[2], 2);
+    }
+}
+
 static void missing_arguments(void **state) {
     (void)state;
     pipeline_scene_of(&scene, NULL, 0);
@@ -417,6 +454,10 @@ int main(void) {
         cmocka_unit_test(rates_are_of_the_same_runtime),
         cmocka_unit_test(how_something_is_tried_again_may_be_said),
         cmocka_unit_test(who_pushes_names_a_batcher_that_there_is),
+        cmocka_unit_test(missing_arguments),
+        cmocka_unit_test(nonsense_is_refused),
+        cmocka_unit_test(rates_are_of_the_same_runtime),
+        cmocka_unit_test(sources_are_tuned),
         cmocka_unit_test(missing_arguments),
         cmocka_unit_test(what_there_is),
     };
