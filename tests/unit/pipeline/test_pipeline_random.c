@@ -7,8 +7,8 @@
  * Method: sources, processors, batchers, sinks, retries and dead letters are drawn, and for each
  * message what its callbacks say each time.  The runtime is simulated, a few turns at a time; in
  * between connections are lost, a driver breaks, and stages are stopped, any of them, or told to
- * finish; at some moment the pipeline is drained, or closed as it is.  (pipeline_scene.c: each ack is for a message
- * that is outstanding; at the end none is.)
+ * finish; at some moment the pipeline is drained, or closed as it is.  (pipeline_scene.c: each ack
+ * is for a message that is outstanding; at the end none is.)
  */
 #include "base/rng.h"
 #include "support/cmocka.h"
