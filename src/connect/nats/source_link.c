@@ -5,6 +5,7 @@
 #include "connect/nats/source.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 bool weir__nats_connected(const weir_nats_source *source) {
     return natsConnection_Status(source->asking) == NATS_CONN_STATUS_CONNECTED &&
@@ -22,28 +23,69 @@ weir_pulled weir__nats_away(const weir_nats_source *source) {
     return WEIR_LOST;
 }
 
-/* What has come and was not taken goes to others at once. */
-static void give_back(weir_nats_source *source) {
-    natsStatus said;
-    natsMsg *message;
-    while ((message = weir__nats_next(source, 0, &said)) != NULL) {
-        if (!weir__nats_is_status(message) && source->telling != NULL) {
-            weir__nats_tell(source, message, "-NAK");
+/* ---- what has come and was not taken ------------------------------------------------- */
+
+struct late {
+    natsMsg **each;
+    size_t count;
+    size_t room;
+};
+
+/* false: no memory; it is the caller's. */
+static bool keep_late(struct late *late, natsMsg *message) {
+    if (late->count == late->room) {
+        size_t room = late->room == 0 ? 64 : 2 * late->room;
+        natsMsg **larger = realloc(late->each, room * sizeof *larger);
+        if (larger == NULL) {
+            return false;
         }
-        natsMsg_Destroy(message);
+        late->each = larger;
+        late->room = room;
     }
-    if (source->telling != NULL &&
+    late->each[late->count++] = message;
+    return true;
+}
+
+/* Takes all that comes until the server has confirmed that no more does.  false: it has not, in
+ * time. */
+static bool take_late(weir_nats_source *source, struct late *late) {
+    const int64_t most = weir__nats_in_ms(source->options.server.timeout_ns);
+    natsStatus said = natsSubscription_DrainTimeout(source->incoming, most);
+    bool drains = said == NATS_OK;
+    natsMsg *message;
+    while ((message = weir__nats_next(source, drains ? source->options.server.timeout_ns : 0,
+                                      &said)) != NULL) {
+        if (weir__nats_is_status(message) || !keep_late(late, message)) {
+            natsMsg_Destroy(message);
+        }
+    }
+    return drains && natsSubscription_DrainCompletionStatus(source->incoming) == NATS_OK;
+}
+
+/* It goes to others at once: not before its request is gone, which would have it again. */
+static void give_back(weir_nats_source *source) {
+    struct late late = {0};
+    bool gone = take_late(source, &late);
+    for (size_t i = 0; i < late.count; i++) {
+        if (gone && source->telling != NULL) {
+            weir__nats_tell(source, late.each[i], "-NAK");
+        }
+        natsMsg_Destroy(late.each[i]);
+    }
+    free(late.each);
+    if (gone && source->telling != NULL &&
         natsConnection_Status(source->telling) == NATS_CONN_STATUS_CONNECTED) {
         natsConnection_FlushTimeout(source->telling,
                                     weir__nats_in_ms(source->options.server.timeout_ns));
     }
 }
 
+/* ---- let go of, and made --------------------------------------------------------------- */
+
 void weir__nats_let_go(void *context) {
     weir_nats_source *source = context;
     if (source->incoming != NULL) {
-        give_back(source); /* nothing can be taken out of it when it has ended */
-        natsSubscription_Unsubscribe(source->incoming);
+        give_back(source);
         natsSubscription_Destroy(source->incoming);
         source->incoming = NULL;
     }
