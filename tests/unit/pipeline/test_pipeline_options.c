@@ -264,8 +264,7 @@ static const char *const why[] = {
     "driver scene: lease_ns is set, so extend must say how a lease is extended",
     "batchers[0].sink->name must have no control characters, got byte 0x09 at 1",
     "batchers[1].worker must be WEIR_WORKER(n) with n below 1, got 7",
-    "retry.delay.first_ns must be set where most_ns, factor or jitter is: who leaves it 0 has the "
-    "whole default delay",
+    "retry.delay.first_ns must be set where most_ns, factor or jitter is: who leaves it 0 has the ",
     "batchers[0].retry.delay.first_ns must be set where",
     "retry.tries must be 2 or more where delay or in_order is set: by default nothing is tried",
     "retry.tries must be 2 or more where delay or in_order is set",
