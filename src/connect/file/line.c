@@ -104,28 +104,6 @@ void weir__file_folder_of(const char *path, char folder[WEIR_FILE_PATH_BYTES]) {
     folder[length] = '\0';
 }
 
-const char *weir__file_text(struct weir__file_texts *texts, const char *text) {
-    size_t bytes = text == NULL ? 0 : strlen(text) + 1;
-    char *copy = text == NULL ? NULL : malloc(bytes);
-    char **kept = copy == NULL ? NULL : realloc(texts->kept, (texts->count + 1) * sizeof *kept);
-    if (kept == NULL) {
-        texts->failed = texts->failed || text != NULL;
-        free(copy);
-        return NULL;
-    }
-    texts->kept = kept;
-    texts->kept[texts->count++] = copy;
-    return memcpy(copy, text, bytes);
-}
-
-void weir__file_texts_free(struct weir__file_texts *texts) {
-    while (texts->count > 0) {
-        free(texts->kept[--texts->count]);
-    }
-    free(texts->kept);
-    *texts = (struct weir__file_texts){0};
-}
-
 weir_pulled weir__file_lost(const char *what, const char *path, int error) {
     char text[ERROR_TEXT];
     weir_refuse(WEIR_SYSTEM, "file: %s %s: %s", what, path,

@@ -42,15 +42,6 @@ int weir__file_print(int file, uint32_t most, struct weir__file_print *print);
 /* The folder that a path is in; "." if it names none. */
 void weir__file_folder_of(const char *path, char folder[WEIR_FILE_PATH_BYTES]);
 
-/* Copies of texts, that a struct of options points at. */
-struct weir__file_texts {
-    char **kept;
-    size_t count;
-    bool failed;
-};
-const char *weir__file_text(struct weir__file_texts *texts, const char *text);
-void weir__file_texts_free(struct weir__file_texts *texts);
-
 /* LOST, and a refusal: WHAT PATH: ERROR. */
 weir_pulled weir__file_lost(const char *what, const char *path, int error);
 

@@ -12,6 +12,7 @@
 #include "base/refusal.h"
 #include "base/reserved.h"
 #include "connect/file/place.h"
+#include "connect/texts.h"
 #include "os/clock.h"
 #include "os/file.h"
 
@@ -23,7 +24,7 @@ enum { GATHERED_MOST = 1 << 20 };
 struct weir_file_sink {
     weir_file_sink_options options;
     struct weir__file_delimiter delimiter;
-    struct weir__file_texts texts;
+    struct weir__texts texts;
     struct weir__file_place place;
     char *gathered;
     size_t room;
@@ -192,7 +193,7 @@ static weir_status set_sink_options(weir_file_sink *sink, const weir_file_sink_o
     }
     if (status == WEIR_OK) {
         sink->options = *options;
-        sink->options.path = weir__file_text(&sink->texts, options->path);
+        sink->options.path = weir__text_keep(&sink->texts, options->path);
         sink->options.sync_ns = options->sync_ns != 0 ? options->sync_ns : WEIR_FILE_SYNC_DEFAULT;
         status = sink->texts.failed
                      ? weir_refuse(WEIR_NO_MEMORY, "no memory for the options of a sink of files")
@@ -227,7 +228,7 @@ const weir_sink *weir_file_sink_table(const weir_file_sink *sink) {
 void weir_file_sink_close(weir_file_sink *sink) {
     if (sink != NULL) {
         close_store(sink);
-        weir__file_texts_free(&sink->texts);
+        weir__texts_free(&sink->texts);
         free(sink->gathered);
         free(sink);
     }

@@ -331,6 +331,6 @@ void weir_file_source_close(weir_file_source *source) {
         weir__event_close(source->event);
     }
     free(source->paths);
-    weir__file_texts_free(&source->texts);
+    weir__texts_free(&source->texts);
     free(source);
 }

@@ -6,6 +6,7 @@
 #define WEIR__CONNECT_FILE_SOURCE_H
 
 #include "connect/file/reader.h"
+#include "connect/texts.h"
 
 enum { WEIR__FILE_NONE = -1 }; /* no descriptor */
 
@@ -13,7 +14,7 @@ struct weir_file_source {
     weir_source_driver driver;
     weir_file_source_options options;
     struct weir__file_delimiter delimiter;
-    struct weir__file_texts texts;
+    struct weir__texts texts;
     const char **paths;
     int event; /* somebody wants the pull to return */
     /* While it is open. */

@@ -79,12 +79,12 @@ static weir_status keep_texts(weir_file_source *source, const weir_file_source_o
     weir_file_source_options *to = &source->options;
     source->paths = calloc(from->path_count + 1, sizeof *source->paths);
     for (size_t i = 0; source->paths != NULL && i < from->path_count; i++) {
-        source->paths[i] = weir__file_text(&source->texts, from->paths[i]);
+        source->paths[i] = weir__text_keep(&source->texts, from->paths[i]);
     }
     to->paths = source->paths;
-    to->folder = weir__file_text(&source->texts, to->folder);
-    to->pattern = weir__file_text(&source->texts, to->pattern);
-    to->checkpoint = weir__file_text(&source->texts, to->checkpoint);
+    to->folder = weir__text_keep(&source->texts, to->folder);
+    to->pattern = weir__text_keep(&source->texts, to->pattern);
+    to->checkpoint = weir__text_keep(&source->texts, to->checkpoint);
     return source->paths != NULL && !source->texts.failed
                ? WEIR_OK
                : weir_refuse(WEIR_NO_MEMORY, "no memory for the options of a source of files");

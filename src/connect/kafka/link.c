@@ -50,7 +50,7 @@ static weir_status check_kafka_server(const weir_kafka_server *server) {
     return WEIR_OK;
 }
 
-weir_status weir__kafka_copy_server(struct weir__kafka_texts *texts, const weir_kafka_server *from,
+weir_status weir__kafka_copy_server(struct weir__texts *texts, const weir_kafka_server *from,
                                     weir_kafka_server *to) {
     weir_status status = check_kafka_server(from);
     if (status != WEIR_OK) {
@@ -58,15 +58,15 @@ weir_status weir__kafka_copy_server(struct weir__kafka_texts *texts, const weir_
     }
     *to = *from;
     to->brokers =
-        weir__kafka_text(texts, from->brokers != NULL ? from->brokers : WEIR_KAFKA_BROKERS_DEFAULT);
-    to->name = weir__kafka_text(texts, from->name != NULL ? from->name : "weir");
-    to->user = weir__kafka_text(texts, from->user);
-    to->password = weir__kafka_text(texts, from->password);
-    to->mechanism = weir__kafka_text(texts, from->mechanism != NULL ? from->mechanism : "PLAIN");
+        weir__text_keep(texts, from->brokers != NULL ? from->brokers : WEIR_KAFKA_BROKERS_DEFAULT);
+    to->name = weir__text_keep(texts, from->name != NULL ? from->name : "weir");
+    to->user = weir__text_keep(texts, from->user);
+    to->password = weir__text_keep(texts, from->password);
+    to->mechanism = weir__text_keep(texts, from->mechanism != NULL ? from->mechanism : "PLAIN");
     to->tls = from->tls || from->ca != NULL || from->certificate != NULL;
-    to->ca = weir__kafka_text(texts, from->ca);
-    to->certificate = weir__kafka_text(texts, from->certificate);
-    to->key = weir__kafka_text(texts, from->key);
+    to->ca = weir__text_keep(texts, from->ca);
+    to->certificate = weir__text_keep(texts, from->certificate);
+    to->key = weir__text_keep(texts, from->key);
     to->timeout_ns = from->timeout_ns != 0 ? from->timeout_ns : WEIR_KAFKA_TIMEOUT_DEFAULT;
     return WEIR_OK;
 }

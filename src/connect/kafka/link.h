@@ -11,7 +11,7 @@
 #ifndef WEIR__CONNECT_KAFKA_LINK_H
 #define WEIR__CONNECT_KAFKA_LINK_H
 
-#include "connect/kafka/texts.h"
+#include "connect/texts.h"
 
 #include <librdkafka/rdkafka.h>
 #include <pthread.h>
@@ -39,7 +39,7 @@ static inline bool weir__kafka_is_set(const uintptr_t *reserved, size_t count) {
 }
 
 /* Checks, and copies with its texts.  INVALID. */
-weir_status weir__kafka_copy_server(struct weir__kafka_texts *texts, const weir_kafka_server *from,
+weir_status weir__kafka_copy_server(struct weir__texts *texts, const weir_kafka_server *from,
                                     weir_kafka_server *to);
 
 /* A topic's name: INVALID where it is one that no broker takes. */

@@ -23,7 +23,7 @@ static const uint64_t grace_ns =
 struct weir_kafka_sink {
     struct weir__kafka_link link; /* first: the client's opaque */
     weir_sink table;
-    struct weir__kafka_texts texts;
+    struct weir__texts texts;
     weir_kafka_sink_options options; /* defaults filled in */
     rd_kafka_t *client;
     rd_kafka_topic_t *topic; /* NULL: topic_of says */
@@ -279,7 +279,7 @@ static weir_status copy_sink_options(weir_kafka_sink *sink, const weir_kafka_sin
     }
     *to = *from;
     status = weir__kafka_copy_server(&sink->texts, &from->server, &to->server);
-    to->topic = weir__kafka_text(&sink->texts, from->topic);
+    to->topic = weir__text_keep(&sink->texts, from->topic);
     to->confirm_ns = from->confirm_ns != 0 ? from->confirm_ns : WEIR_KAFKA_CONFIRM_DEFAULT;
     if (status == WEIR_OK && sink->texts.failed) {
         status = weir_refuse(WEIR_NO_MEMORY, "no memory for the options of a sink of kafka");
@@ -315,7 +315,7 @@ const weir_sink *weir_kafka_sink_table(const weir_kafka_sink *sink) {
 void weir_kafka_sink_close(weir_kafka_sink *sink) {
     if (sink != NULL) {
         drop_producer(sink);
-        weir__kafka_texts_free(&sink->texts);
+        weir__texts_free(&sink->texts);
         weir__kafka_link_free(&sink->link);
         free(sink);
     }

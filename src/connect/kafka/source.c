@@ -207,7 +207,7 @@ static weir_status copy_topics(weir_kafka_source *source, const weir_kafka_sourc
         if (status != WEIR_OK) {
             return status;
         }
-        source->topics[i] = weir__kafka_text(&source->texts, from->topics[i]);
+        source->topics[i] = weir__text_keep(&source->texts, from->topics[i]);
     }
     return WEIR_OK;
 }
@@ -243,8 +243,8 @@ static weir_status copy_source_options(weir_kafka_source *source,
         status = weir__kafka_copy_server(&source->texts, &from->server, &to->server);
     }
     to->topics = source->topics;
-    to->group = weir__kafka_text(&source->texts, from->group);
-    to->member = weir__kafka_text(&source->texts, from->member);
+    to->group = weir__text_keep(&source->texts, from->group);
+    to->member = weir__text_keep(&source->texts, from->member);
     if (status == WEIR_OK && source->texts.failed) {
         status = weir_refuse(WEIR_NO_MEMORY, "no memory for the options of a source of kafka");
     }
@@ -312,7 +312,7 @@ void weir_kafka_source_close(weir_kafka_source *source) {
     if (source->bell >= 0) {
         close(source->bell);
     }
-    weir__kafka_texts_free(&source->texts);
+    weir__texts_free(&source->texts);
     weir__kafka_link_free(&source->link);
     free(source);
 }

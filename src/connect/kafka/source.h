@@ -51,7 +51,7 @@ struct weir__kafka_client {
 struct weir_kafka_source {
     struct weir__kafka_link link; /* first: the client's opaque */
     weir_source_driver driver;
-    struct weir__kafka_texts texts;
+    struct weir__texts texts;
     weir_kafka_source_options options; /* defaults filled in */
     const char *topics[WEIR__KAFKA_TOPICS];
     int bell;                           /* an eventfd: something has come, or it is to end */

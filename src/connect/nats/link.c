@@ -31,22 +31,22 @@ static weir_status check_server(const weir_nats_server *server) {
     return WEIR_OK;
 }
 
-weir_status weir__nats_copy_server(struct weir__nats_texts *texts, const weir_nats_server *from,
+weir_status weir__nats_copy_server(struct weir__texts *texts, const weir_nats_server *from,
                                    weir_nats_server *to) {
     weir_status status = check_server(from);
     if (status != WEIR_OK) {
         return status;
     }
     *to = *from;
-    to->url = weir__nats_text(texts, from->url != NULL ? from->url : WEIR_NATS_URL_DEFAULT);
-    to->name = weir__nats_text(texts, from->name != NULL ? from->name : "weir");
-    to->user = weir__nats_text(texts, from->user);
-    to->password = weir__nats_text(texts, from->password);
-    to->token = weir__nats_text(texts, from->token);
-    to->credentials = weir__nats_text(texts, from->credentials);
-    to->ca = weir__nats_text(texts, from->ca);
-    to->certificate = weir__nats_text(texts, from->certificate);
-    to->key = weir__nats_text(texts, from->key);
+    to->url = weir__text_keep(texts, from->url != NULL ? from->url : WEIR_NATS_URL_DEFAULT);
+    to->name = weir__text_keep(texts, from->name != NULL ? from->name : "weir");
+    to->user = weir__text_keep(texts, from->user);
+    to->password = weir__text_keep(texts, from->password);
+    to->token = weir__text_keep(texts, from->token);
+    to->credentials = weir__text_keep(texts, from->credentials);
+    to->ca = weir__text_keep(texts, from->ca);
+    to->certificate = weir__text_keep(texts, from->certificate);
+    to->key = weir__text_keep(texts, from->key);
     to->timeout_ns = from->timeout_ns != 0 ? from->timeout_ns : WEIR_NATS_TIMEOUT_DEFAULT;
     return WEIR_OK;
 }
@@ -67,7 +67,7 @@ weir_status weir__nats_check_name(const char *what, const char *name) {
     return WEIR_OK;
 }
 
-weir_status weir__nats_copy_stream(struct weir__nats_texts *texts, const char *name,
+weir_status weir__nats_copy_stream(struct weir__texts *texts, const char *name,
                                    const char *const *subjects, size_t count, unsigned replicas,
                                    bool in_memory, struct weir__nats_stream *to) {
     weir_status status = weir__nats_check_name("stream", name);
@@ -83,7 +83,7 @@ weir_status weir__nats_copy_stream(struct weir__nats_texts *texts, const char *n
     if (replicas > 5) {
         return weir_refuse(WEIR_INVALID, "replicas must be 1 to 5, got %u", replicas);
     }
-    *to = (struct weir__nats_stream){.name = weir__nats_text(texts, name),
+    *to = (struct weir__nats_stream){.name = weir__text_keep(texts, name),
                                      .subject_count = count,
                                      .replicas = replicas != 0 ? replicas : 1,
                                      .in_memory = in_memory};
@@ -91,7 +91,7 @@ weir_status weir__nats_copy_stream(struct weir__nats_texts *texts, const char *n
         if (subjects[i] == NULL || *subjects[i] == '\0') {
             return weir_refuse(WEIR_INVALID, "subjects[%zu] must be given", i);
         }
-        to->subjects[i] = weir__nats_text(texts, subjects[i]);
+        to->subjects[i] = weir__text_keep(texts, subjects[i]);
     }
     return WEIR_OK;
 }

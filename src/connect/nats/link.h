@@ -9,7 +9,7 @@
 #ifndef WEIR__CONNECT_NATS_LINK_H
 #define WEIR__CONNECT_NATS_LINK_H
 
-#include "connect/nats/texts.h"
+#include "connect/texts.h"
 
 #include <nats/nats.h>
 #include <weir/nats.h>
@@ -42,9 +42,9 @@ static inline bool weir__nats_is_set(const uintptr_t *reserved, size_t count) {
 }
 
 /* Checks, and copies with its texts.  INVALID. */
-weir_status weir__nats_copy_server(struct weir__nats_texts *texts, const weir_nats_server *from,
+weir_status weir__nats_copy_server(struct weir__texts *texts, const weir_nats_server *from,
                                    weir_nats_server *to);
-weir_status weir__nats_copy_stream(struct weir__nats_texts *texts, const char *name,
+weir_status weir__nats_copy_stream(struct weir__texts *texts, const char *name,
                                    const char *const *subjects, size_t count, unsigned replicas,
                                    bool in_memory, struct weir__nats_stream *to);
 

@@ -20,7 +20,7 @@ enum { LIMIT_OF_MESSAGE = 10054 }; /* JSStreamMessageExceedsMaximumErr */
 
 struct weir_nats_sink {
     weir_sink table;
-    struct weir__nats_texts texts;
+    struct weir__texts texts;
     weir_nats_sink_options options;
     struct weir__nats_stream stream;
     natsConnection *connection;
@@ -256,7 +256,7 @@ static weir_status copy_sink_options(weir_nats_sink *sink, const weir_nats_sink_
             weir__nats_copy_stream(&sink->texts, from->stream, from->subjects, from->subject_count,
                                    from->replicas, from->in_memory, &sink->stream);
     }
-    to->subject = weir__nats_text(&sink->texts, from->subject);
+    to->subject = weir__text_keep(&sink->texts, from->subject);
     to->confirm_ns = from->confirm_ns != 0 ? from->confirm_ns : WEIR_NATS_CONFIRM_DEFAULT;
     if (status == WEIR_OK && sink->texts.failed) {
         status = weir_refuse(WEIR_NO_MEMORY, "no memory for the options of a sink of nats");
@@ -295,7 +295,7 @@ const weir_sink *weir_nats_sink_table(const weir_nats_sink *sink) {
 void weir_nats_sink_close(weir_nats_sink *sink) {
     if (sink != NULL) {
         close_sink(sink);
-        weir__nats_texts_free(&sink->texts);
+        weir__texts_free(&sink->texts);
         pthread_mutex_destroy(&sink->lock);
         free(sink->published);
         free(sink);

@@ -49,8 +49,8 @@ static weir_status copy_source_options(weir_nats_source *source,
     if (status == WEIR_OK) {
         status = weir__nats_copy_server(&source->texts, &from->server, &to->server);
     }
-    to->consumer = weir__nats_text(&source->texts, from->consumer);
-    to->filter = weir__nats_text(&source->texts, from->filter);
+    to->consumer = weir__text_keep(&source->texts, from->consumer);
+    to->filter = weir__text_keep(&source->texts, from->filter);
     to->ack_wait_ns = from->ack_wait_ns != 0 ? from->ack_wait_ns : WEIR_NATS_ACK_WAIT_DEFAULT;
     to->expires_ns = from->expires_ns != 0 ? from->expires_ns : WEIR_NATS_EXPIRES_DEFAULT;
     to->max_ack_pending = from->max_ack_pending != 0 ? from->max_ack_pending : 65536;
@@ -95,7 +95,7 @@ const weir_source_driver *weir_nats_source_driver(const weir_nats_source *source
 void weir_nats_source_close(weir_nats_source *source) {
     if (source != NULL) {
         weir__nats_let_go(source);
-        weir__nats_texts_free(&source->texts);
+        weir__texts_free(&source->texts);
         free(source);
     }
 }

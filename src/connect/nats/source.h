@@ -20,7 +20,7 @@ enum { WEIR__NATS_TEXT_BYTES = 640 }; /* two names, and what is said of them */
 
 struct weir_nats_source {
     weir_source_driver driver;
-    struct weir__nats_texts texts;
+    struct weir__texts texts;
     weir_nats_source_options options;
     struct weir__nats_stream stream;
     char subject[WEIR__NATS_TEXT_BYTES]; /* where requests go */

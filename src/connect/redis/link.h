@@ -11,7 +11,7 @@
 
 #include "connect/redis/commands.h"
 #include "connect/redis/reply.h"
-#include "connect/redis/texts.h"
+#include "connect/texts.h"
 
 #include <weir/redis.h>
 
@@ -34,7 +34,7 @@ struct weir__redis_link {
 };
 
 /* Checks, and copies with its texts.  INVALID. */
-weir_status weir__redis_copy_server(struct weir__redis_texts *texts, const weir_redis_server *from,
+weir_status weir__redis_copy_server(struct weir__texts *texts, const weir_redis_server *from,
                                     struct weir__redis_server *to);
 
 /* Returns PULLED; LOST or BROKEN, with a sentence. */

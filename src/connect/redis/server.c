@@ -48,7 +48,7 @@ static bool read_address(const char *address, struct place *place) {
     return end > address && strpbrk(place->host, " \t\r\n") == NULL;
 }
 
-static weir_status copy_addresses(struct weir__redis_texts *texts, const char *list,
+static weir_status copy_addresses(struct weir__texts *texts, const char *list,
                                   struct weir__redis_server *to) {
     struct place place;
     while (*list != '\0') {
@@ -63,7 +63,7 @@ static weir_status copy_addresses(struct weir__redis_texts *texts, const char *l
                                    "%d of these with commas between them, got \"%.100s\"",
                                    WEIR__REDIS_ADDRESSES, one);
             }
-            to->addresses[to->address_count++] = weir__redis_text(texts, one);
+            to->addresses[to->address_count++] = weir__text_keep(texts, one);
         }
         list += count + (list[count] != '\0');
     }
@@ -71,7 +71,7 @@ static weir_status copy_addresses(struct weir__redis_texts *texts, const char *l
                                  : weir_refuse(WEIR_INVALID, "server.address must not be empty");
 }
 
-weir_status weir__redis_copy_server(struct weir__redis_texts *texts, const weir_redis_server *from,
+weir_status weir__redis_copy_server(struct weir__texts *texts, const weir_redis_server *from,
                                     struct weir__redis_server *to) {
     if (from->user != NULL && from->password == NULL) {
         return weir_refuse(WEIR_INVALID, "server.password must be given with server.user");
@@ -89,9 +89,9 @@ weir_status weir__redis_copy_server(struct weir__redis_texts *texts, const weir_
     }
     *to = (struct weir__redis_server){.options = *from};
     weir_redis_server *options = &to->options;
-    options->user = weir__redis_text(texts, from->user);
-    options->password = weir__redis_text(texts, from->password);
-    options->name = weir__redis_text(texts, from->name != NULL ? from->name : "weir");
+    options->user = weir__text_keep(texts, from->user);
+    options->password = weir__text_keep(texts, from->password);
+    options->name = weir__text_keep(texts, from->name != NULL ? from->name : "weir");
     options->timeout_ns = from->timeout_ns != 0 ? from->timeout_ns : WEIR_REDIS_TIMEOUT_DEFAULT;
     if (strpbrk(from->name != NULL ? from->name : "", " \t\r\n") != NULL) {
         return weir_refuse(WEIR_INVALID, "server.name must be without blanks, got \"%s\"",

@@ -104,7 +104,7 @@ static weir_status check_sink(const weir_redis_sink_options *options) {
 
 static weir_status copy_sink(weir_redis_sink *sink, const weir_redis_sink_options *from) {
     weir_redis_sink_options *to = &sink->options;
-    struct weir__redis_texts *texts = &sink->texts;
+    struct weir__texts *texts = &sink->texts;
     weir_status status = check_sink(from);
     if (status == WEIR_OK) {
         status = weir__redis_copy_server(texts, &from->server, &sink->server);
@@ -114,10 +114,10 @@ static weir_status copy_sink(weir_redis_sink *sink, const weir_redis_sink_option
     }
     *to = *from;
     to->server = sink->server.options;
-    to->stream = weir__redis_text(texts, from->stream);
+    to->stream = weir__text_keep(texts, from->stream);
     to->field =
-        weir__redis_text(texts, from->field != NULL ? from->field : WEIR_REDIS_FIELD_DEFAULT);
-    to->key = weir__redis_text(texts, from->key);
+        weir__text_keep(texts, from->field != NULL ? from->field : WEIR_REDIS_FIELD_DEFAULT);
+    to->key = weir__text_keep(texts, from->key);
     to->whole = from->whole || from->id_of != NULL;
     return texts->failed
                ? weir_refuse(WEIR_NO_MEMORY, "no memory for the options of a sink of redis")
@@ -154,7 +154,7 @@ const weir_sink *weir_redis_sink_table(const weir_redis_sink *sink) {
 void weir_redis_sink_close(weir_redis_sink *sink) {
     if (sink != NULL) {
         weir__redis_disconnect(&sink->link);
-        weir__redis_texts_free(&sink->texts);
+        weir__texts_free(&sink->texts);
         free(sink);
     }
 }

@@ -13,7 +13,7 @@
 
 struct weir_redis_sink {
     weir_sink table;
-    struct weir__redis_texts texts;
+    struct weir__texts texts;
     weir_redis_sink_options options;
     struct weir__redis_server server;
     struct weir__redis_link link;

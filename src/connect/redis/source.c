@@ -357,7 +357,7 @@ void weir_redis_source_close(weir_redis_source *source) {
     }
     weir__redis_naks_free(&source->naks);
     weir__redis_commands_free(&source->unanswered);
-    weir__redis_texts_free(&source->texts);
+    weir__texts_free(&source->texts);
     if (source->woken >= 0) {
         close(source->woken);
     }

@@ -24,7 +24,7 @@
 
 struct weir_redis_source {
     weir_source_driver driver;
-    struct weir__redis_texts texts;
+    struct weir__texts texts;
     weir_redis_source_options options;
     struct weir__redis_server server;
     struct weir__redis_group group;

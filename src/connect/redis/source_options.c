@@ -64,13 +64,13 @@ static const char *name_consumer(weir_redis_source *source) {
     gethostname(host, sizeof host - 1);
     snprintf(name, sizeof name, "%s-%ld-%lx%09lx-%" PRIxPTR, host, (long)getpid(),
              (unsigned long)now.tv_sec, (unsigned long)now.tv_nsec, (uintptr_t)source >> 4);
-    return weir__redis_text(&source->texts, name);
+    return weir__text_keep(&source->texts, name);
 }
 
 weir_status weir__redis_copy_source(weir_redis_source *source,
                                     const weir_redis_source_options *from) {
     weir_redis_source_options *to = &source->options;
-    struct weir__redis_texts *texts = &source->texts;
+    struct weir__texts *texts = &source->texts;
     weir_status status = check_source(from);
     if (status == WEIR_OK) {
         status = weir__redis_copy_server(texts, &from->server, &source->server);
@@ -81,13 +81,13 @@ weir_status weir__redis_copy_source(weir_redis_source *source,
     *to = *from;
     to->server = source->server.options;
     to->field =
-        weir__redis_text(texts, from->field != NULL ? from->field : WEIR_REDIS_FIELD_DEFAULT);
-    to->key = weir__redis_text(texts, from->key);
-    to->consumer = weir__redis_text(texts, from->consumer);
+        weir__text_keep(texts, from->field != NULL ? from->field : WEIR_REDIS_FIELD_DEFAULT);
+    to->key = weir__text_keep(texts, from->key);
+    to->consumer = weir__text_keep(texts, from->consumer);
     to->lease_ns = from->lease_ns != 0 ? from->lease_ns : WEIR_REDIS_LEASE_DEFAULT;
     source->group = (struct weir__redis_group){
-        .stream = weir__redis_text(texts, from->stream),
-        .group = weir__redis_text(texts, from->group),
+        .stream = weir__text_keep(texts, from->stream),
+        .group = weir__text_keep(texts, from->group),
         .consumer = to->consumer != NULL ? to->consumer : name_consumer(source),
         .lease_ms = to->lease_ns / WEIR__REDIS_MS};
     to->stream = source->group.stream;

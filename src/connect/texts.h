@@ -1,0 +1,44 @@
+/*
+ * Copies of texts, that a struct of options points at, kept together.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Inline, for each connector is a library of its own.
+ */
+#ifndef WEIR__CONNECT_TEXTS_H
+#define WEIR__CONNECT_TEXTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct weir__texts {
+    char **kept;
+    size_t count;
+    bool failed; /* there was no memory for one */
+};
+
+/* A copy; NULL for NULL, and where it failed. */
+static inline const char *weir__text_keep(struct weir__texts *texts, const char *text) {
+    size_t bytes = text == NULL ? 0 : strlen(text) + 1;
+    char *copy = text == NULL ? NULL : malloc(bytes);
+    char **kept = copy == NULL ? NULL : realloc(texts->kept, (texts->count + 1) * sizeof *kept);
+    if (kept == NULL) {
+        texts->failed = texts->failed || text != NULL;
+        free(copy);
+        return NULL;
+    }
+    texts->kept = kept;
+    texts->kept[texts->count++] = copy;
+    return memcpy(copy, text, bytes);
+}
+
+static inline void weir__texts_free(struct weir__texts *texts) {
+    while (texts->count > 0) {
+        free(texts->kept[--texts->count]);
+    }
+    free(texts->kept);
+    *texts = (struct weir__texts){0};
+}
+
+#endif
