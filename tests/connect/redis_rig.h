@@ -8,6 +8,7 @@
 #define TESTS_CONNECT_REDIS_RIG_H
 
 #include "connect/engine.h"
+#include "connect/heard.h"
 #include "connect/tally.h"
 #include "support/cmocka.h"
 
@@ -21,31 +22,6 @@
 
 #define MS UINT64_C(1000000)
 #define S  (1000 * MS)
-
-/* ---- logs ------------------------------------------------------------------------------ */
-
-enum { LOGS = 32 };
-
-static char last_log[LOGS][512];
-static unsigned logs;
-
-static void keep_log(void *context, weir_log_level level, const char *text) {
-    (void)context, (void)level;
-    unsigned place = __atomic_fetch_add(&logs, 1, __ATOMIC_RELAXED) % LOGS;
-    snprintf(last_log[place], sizeof last_log[place], "%s", text);
-    if (getenv("WEIR_SHOW_LOG") != NULL) {
-        fprintf(stderr, "%s\n", text);
-    }
-}
-
-static inline bool has_logged(void *text) {
-    for (unsigned i = 0; i < LOGS; i++) {
-        if (strstr(last_log[i], text) != NULL) {
-            return true;
-        }
-    }
-    return false;
-}
 
 /* ---- the test's own client --------------------------------------------------------------- */
 
@@ -142,10 +118,10 @@ static inline weir_outcome handle_message(void *context, weir_work *work, weir_m
 
 static inline void begin(struct trial *trial, const weir_redis_source_options *options,
                          size_t outstanding, size_t bytes) {
-    memset(last_log, 0, sizeof last_log);
+    heard_begin();
     assert_int_equal(weir_redis_source_open(options, &trial->source), WEIR_OK);
     assert_int_equal(
-        weir_runtime_open(&(weir_runtime_options){.workers = 1, .log = keep_log}, &trial->runtime),
+        weir_runtime_open(&(weir_runtime_options){.workers = 1, .log = heard_log}, &trial->runtime),
         WEIR_OK);
     assert_int_equal(
         weir_pipeline_open(
@@ -179,5 +155,32 @@ static inline weir_redis_source_options options_at(const char *where) {
 static inline void nap(unsigned ms) {
     nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L}, NULL);
 }
+
+/* ---- the server, for all tests of a program ------------------------------------------------ */
+
+/* more: further lines of its configuration. */
+static inline int begin_server(const char *more) {
+    engine_start(&server, ENGINE_REDIS, more);
+    snprintf(address, sizeof address, "127.0.0.1:%u", server.port);
+    connect_client();
+    return 0;
+}
+
+static inline int end_server(void **state) {
+    (void)state;
+    disconnect_client();
+    engine_end(&server);
+    return 0;
+}
+
+/* Before each test. */
+static inline int forget_all(void **state) {
+    (void)state;
+    handle = NULL;
+    SAY("FLUSHALL");
+    return 0;
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, forget_all)
 
 #endif

@@ -94,3 +94,22 @@ void tally_check(void) {
     }
     assert_int_equal(tally_missing(), 0);
 }
+
+void tally_push(weir_pipeline *pipeline, size_t first, size_t count) {
+    enum { MANY = 100 };
+    char texts[MANY][32];
+    weir_message messages[MANY];
+    for (size_t done = 0; done < count;) {
+        size_t some = count - done < MANY ? count - done : MANY;
+        for (size_t i = 0; i < some; i++) {
+            int length = snprintf(texts[i], sizeof texts[i], "%zu ", first + done + i);
+            messages[i] = (weir_message){.data = {texts[i], (uint32_t)length, 0}};
+        }
+        weir_status status = weir_pipeline_push(pipeline, messages, some);
+        assert_true(status == WEIR_OK || status == WEIR_FULL);
+        done += status == WEIR_OK ? some : 0;
+        if (status == WEIR_FULL) {
+            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        }
+    }
+}

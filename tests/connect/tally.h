@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <weir/message.h>
+#include <weir/pipeline.h>
 
 enum { TALLY_LIMIT = 1 << 20 };
 
@@ -23,6 +24,9 @@ void tally_note(size_t number);
 size_t tally_of(size_t number);
 size_t tally_missing(void); /* of those expected */
 size_t tally_again(void);   /* how often one came that had come before */
+
+/* Pushes messages with numbers from `first` on; waits where there is no room. */
+void tally_push(weir_pipeline *pipeline, size_t first, size_t count);
 
 /* Waits until none is missing; false: some are, after so long. */
 bool tally_wait(unsigned seconds);

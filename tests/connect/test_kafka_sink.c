@@ -6,6 +6,7 @@
  * Method: numbered messages are pushed into a pipeline whose batcher has the sink, on librdkafka's
  * mock cluster; the topic is read back.
  */
+#include "connect/heard.h"
 #include "connect/kafka_mock.h"
 #include "connect/tally.h"
 
@@ -72,21 +73,9 @@ struct trial {
     weir_pipeline_stats stats;
 };
 
-static unsigned lost_logs;
-
-static void count_log(void *context, weir_log_level level, const char *text) {
-    (void)context, (void)level;
-    if (strstr(text, "is lost (kafka: ") != NULL) {
-        __atomic_fetch_add(&lost_logs, 1, __ATOMIC_RELAXED);
-    }
-    if (getenv("WEIR_SHOW_LOG") != NULL) {
-        fprintf(stderr, "%s\n", text);
-    }
-}
-
 static bool has_lost(void *context) {
     (void)context;
-    return __atomic_load_n(&lost_logs, __ATOMIC_RELAXED) > 0;
+    return heard("is lost (kafka: ");
 }
 
 static int configure(void *context, rd_kafka_conf_t *conf) {
@@ -106,7 +95,7 @@ static weir_kafka_sink_options usual(const char *topic) {
 static void begin(struct trial *trial, const weir_kafka_sink_options *options) {
     assert_int_equal(weir_kafka_sink_open(options, &trial->sink), WEIR_OK);
     assert_int_equal(
-        weir_runtime_open(&(weir_runtime_options){.workers = 1, .log = count_log}, &trial->runtime),
+        weir_runtime_open(&(weir_runtime_options){.workers = 1, .log = heard_log}, &trial->runtime),
         WEIR_OK);
     const weir_pipeline_batcher batcher = {.name = "out",
                                            .size = 200,
@@ -114,7 +103,7 @@ static void begin(struct trial *trial, const weir_kafka_sink_options *options) {
                                            .sink = weir_kafka_sink_table(trial->sink),
                                            .sink_contexts = (void *[]){trial->sink},
                                            .retry = {.tries = 3, .delay = {.first_ns = 50 * MS}}};
-    lost_logs = 0;
+    heard_begin();
     assert_int_equal(weir_pipeline_open(trial->runtime,
                                         &(weir_pipeline_options){.processors = {.count = 1},
                                                                  .batchers = &batcher,

@@ -7,6 +7,7 @@
  * makes, and by a proxy that counts connections.
  */
 #include "connect/engine.h"
+#include "connect/heard.h"
 #include "connect/proxy.h"
 #include "connect/tally.h"
 #include "support/cmocka.h"
@@ -24,18 +25,7 @@
 
 #define MS UINT64_C(1000000)
 
-static char heard[4096]; /* all that was logged */
 static struct engine server;
-
-static void keep_log(void *context, weir_log_level level, const char *text) {
-    (void)context, (void)level;
-    size_t used = strlen(heard);
-    snprintf(heard + used, sizeof heard - used, "%s\n", text);
-}
-
-static bool has_heard(void *text) {
-    return strstr(heard, text) != NULL;
-}
 
 /* ---- one source, for a while ------------------------------------------------------------ */
 
@@ -58,10 +48,10 @@ static void begin(struct trial *trial, const weir_nats_server *who) {
                                               .subjects = subjects,
                                               .subject_count = 1,
                                               .consumer = "worker"};
-    *heard = '\0';
+    heard_begin();
     assert_int_equal(weir_nats_source_open(&options, &trial->client), WEIR_OK);
     assert_int_equal(
-        weir_runtime_open(&(weir_runtime_options){.workers = 1, .log = keep_log}, &trial->runtime),
+        weir_runtime_open(&(weir_runtime_options){.workers = 1, .log = heard_log}, &trial->runtime),
         WEIR_OK);
     assert_int_equal(
         weir_source_open(trial->runtime,
@@ -89,7 +79,7 @@ static void opens(const weir_nats_server *who) {
 static void is_told(const weir_nats_server *who, const char *what) {
     struct trial trial;
     begin(&trial, who);
-    assert_true(tally_until(has_heard, (void *)what, 10));
+    assert_true(tally_until(heard, (void *)what, 10));
     assert_false(has_opened(&trial));
     end(&trial);
 }

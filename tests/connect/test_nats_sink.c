@@ -7,6 +7,7 @@
  * read back by its sequences, into the tally.
  */
 #include "connect/engine.h"
+#include "connect/heard.h"
 #include "connect/proxy.h"
 #include "connect/tally.h"
 #include "support/cmocka.h"
@@ -87,21 +88,9 @@ struct trial {
     weir_pipeline_stats stats;
 };
 
-static unsigned lost_logs;
-
-static void count_log(void *context, weir_log_level level, const char *text) {
-    (void)context, (void)level;
-    if (strstr(text, "is lost (nats: ") != NULL) {
-        __atomic_fetch_add(&lost_logs, 1, __ATOMIC_RELAXED);
-    }
-    if (getenv("WEIR_SHOW_LOG") != NULL) {
-        fprintf(stderr, "%s\n", text);
-    }
-}
-
 static bool has_lost(void *context) {
     (void)context;
-    return __atomic_load_n(&lost_logs, __ATOMIC_RELAXED) > 0;
+    return heard("is lost (nats: ");
 }
 
 static int subject_of(void *context, const weir_message *message, char *subject, size_t room) {
@@ -131,7 +120,7 @@ static uint64_t shutdown_ns = 20 * S;
 static void begin(struct trial *trial, const weir_nats_sink_options *options) {
     assert_int_equal(weir_nats_sink_open(options, &trial->sink), WEIR_OK);
     assert_int_equal(
-        weir_runtime_open(&(weir_runtime_options){.workers = 1, .log = count_log}, &trial->runtime),
+        weir_runtime_open(&(weir_runtime_options){.workers = 1, .log = heard_log}, &trial->runtime),
         WEIR_OK);
     const weir_pipeline_batcher batcher = {.name = "out",
                                            .size = 200,
@@ -139,7 +128,7 @@ static void begin(struct trial *trial, const weir_nats_sink_options *options) {
                                            .sink = weir_nats_sink_table(trial->sink),
                                            .sink_contexts = (void *[]){trial->sink},
                                            .retry = {.tries = 2, .delay = {.first_ns = 50 * MS}}};
-    lost_logs = 0;
+    heard_begin();
     assert_int_equal(weir_pipeline_open(trial->runtime,
                                         &(weir_pipeline_options){.processors = {.count = 1},
                                                                  .batchers = &batcher,
@@ -147,24 +136,6 @@ static void begin(struct trial *trial, const weir_nats_sink_options *options) {
                                                                  .shutdown_ns = shutdown_ns},
                                         &trial->pipeline),
                      WEIR_OK);
-}
-
-static void push(struct trial *trial, size_t first, size_t count) {
-    char texts[100][32];
-    weir_message messages[100];
-    for (size_t done = 0; done < count;) {
-        size_t some = count - done < 100 ? count - done : 100;
-        for (size_t i = 0; i < some; i++) {
-            int length = snprintf(texts[i], sizeof texts[i], "%zu ", first + done + i);
-            messages[i] = (weir_message){.data = {texts[i], (uint32_t)length, 0}};
-        }
-        weir_status status = weir_pipeline_push(trial->pipeline, messages, some);
-        assert_true(status == WEIR_OK || status == WEIR_FULL);
-        done += status == WEIR_OK ? some : 0;
-        if (status == WEIR_FULL) {
-            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-        }
-    }
 }
 
 static void end(struct trial *trial) {
@@ -182,7 +153,7 @@ static void stores_all_once(void **state) {
     delete_stream();
     begin(&trial, &options);
     assert_true(weir_nats_sink_table(trial.sink)->idempotent);
-    push(&trial, 0, MANY);
+    tally_push(trial.pipeline, 0, MANY);
     end(&trial);
     assert_int_equal(trial.stats.done, MANY);
     assert_int_equal(read_stream(MANY), MANY);
@@ -196,7 +167,7 @@ static void waits_for_a_server(void **state) {
     delete_stream();
     engine_kill(&server, SIGKILL);
     begin(&trial, &options);
-    push(&trial, 0, FEW);
+    tally_push(trial.pipeline, 0, FEW);
     assert_true(tally_until(has_lost, NULL, 10));
     engine_again(&server);
     end(&trial);
@@ -212,7 +183,7 @@ static void outlives_a_crash_of_the_server(void **state) {
     delete_stream();
     begin(&trial, &options);
     for (size_t i = 0; i < 4; i++) {
-        push(&trial, i * MANY / 4, MANY / 4);
+        tally_push(trial.pipeline, i * MANY / 4, MANY / 4);
         engine_kill(&server, SIGKILL);
         engine_again(&server);
     }
@@ -232,10 +203,10 @@ static void stores_once_though_confirmations_are_lost(void **state) {
     (void)state;
     delete_stream();
     begin(&trial, &options);
-    push(&trial, 0, FEW);
+    tally_push(trial.pipeline, 0, FEW);
     for (int i = 0; i < 6; i++) {
         proxy_cut_behind(between, 20000);
-        push(&trial, FEW + (size_t)i * FEW, FEW);
+        tally_push(trial.pipeline, FEW + (size_t)i * FEW, FEW);
         nanosleep(&(struct timespec){.tv_nsec = 30000000}, NULL);
         proxy_cut(between, false);
     }
@@ -400,7 +371,7 @@ static void gives_back_what_a_full_stream_refuses(void **state) {
     assert_int_equal(js_AddStream(NULL, client.jetstream, &config, NULL, NULL), NATS_OK);
     disconnect_client(&client);
     begin(&trial, &options);
-    push(&trial, 0, FEW);
+    tally_push(trial.pipeline, 0, FEW);
     end(&trial);
     assert_int_equal(trial.stats.done, FEW / 2);
     assert_int_equal(trial.stats.given_back, FEW - FEW / 2);

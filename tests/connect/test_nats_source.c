@@ -7,6 +7,7 @@
  * messages have numbers, and the consumer's own figures say what the server knows of.
  */
 #include "connect/engine.h"
+#include "connect/heard.h"
 #include "connect/proxy.h"
 #include "connect/tally.h"
 #include "support/cmocka.h"
@@ -103,8 +104,6 @@ struct trial {
 };
 
 static weir_outcome (*handle)(size_t number, const weir_message *message);
-static char last_log[16][512];
-static unsigned logs;
 
 static weir_outcome handle_message(void *context, weir_work *work, weir_message *message) {
     size_t number = tally_number(message);
@@ -116,30 +115,12 @@ static weir_outcome handle_message(void *context, weir_work *work, weir_message 
     return outcome;
 }
 
-static void keep_log(void *context, weir_log_level level, const char *text) {
-    (void)context, (void)level;
-    unsigned place = __atomic_fetch_add(&logs, 1, __ATOMIC_RELAXED) % 16;
-    snprintf(last_log[place], sizeof last_log[place], "%s", text);
-    if (getenv("WEIR_SHOW_LOG") != NULL) {
-        fprintf(stderr, "%s\n", text);
-    }
-}
-
-static bool has_logged(void *text) {
-    for (unsigned i = 0; i < 16; i++) {
-        if (strstr(last_log[i], text) != NULL) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void begin(struct trial *trial, const weir_nats_source_options *options, size_t outstanding,
                   size_t bytes) {
-    memset(last_log, 0, sizeof last_log);
+    heard_begin();
     assert_int_equal(weir_nats_source_open(options, &trial->source), WEIR_OK);
     assert_int_equal(
-        weir_runtime_open(&(weir_runtime_options){.workers = 1, .log = keep_log}, &trial->runtime),
+        weir_runtime_open(&(weir_runtime_options){.workers = 1, .log = heard_log}, &trial->runtime),
         WEIR_OK);
     assert_int_equal(
         weir_pipeline_open(
@@ -308,7 +289,7 @@ static void waits_for_a_server(void **state) {
     engine_kill(&server, SIGTERM);
     tally_begin(FEW);
     begin(&trial, &options, 0, 0);
-    assert_true(tally_until(has_logged, "cannot connect to", 10));
+    assert_true(tally_until(heard, "cannot connect to", 10));
     engine_again(&server);
     connect_client();
     assert_true(tally_wait(20));
@@ -360,7 +341,7 @@ static void outlives_broken_connections(void **state) {
     tally_begin(MANY);
     proxy_cut_behind(between, 300000); /* amid a message */
     begin(&trial, &options, 0, 0);
-    assert_true(tally_until(has_logged, "not connected", 20));
+    assert_true(tally_until(heard, "not connected", 20));
     proxy_cut(between, true);
     proxy_cut(between, false);
     assert_true(tally_wait(40));
@@ -484,14 +465,14 @@ static void says_what_is_wrong(void **state) {
     options.stream = "NONE";
     tally_begin(0);
     begin(&trial, &options, 0, 0);
-    assert_true(tally_until(has_logged, "stream NONE", 10));
+    assert_true(tally_until(heard, "stream NONE", 10));
     end(&trial);
 
     options.stream = "JOBS";
     options.bind = true;
     options.consumer = "nobody";
     begin(&trial, &options, 0, 0);
-    assert_true(tally_until(has_logged, "consumer nobody of stream JOBS", 10));
+    assert_true(tally_until(heard, "consumer nobody of stream JOBS", 10));
     end(&trial);
 }
 

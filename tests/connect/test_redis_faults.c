@@ -32,7 +32,7 @@ static void waits_for_a_server(void **state) {
     engine_kill(&server, SIGTERM);
     tally_begin(FEW);
     begin(&trial, &options, 0, 0);
-    assert_true(tally_until(has_logged, "cannot connect to", 10));
+    assert_true(tally_until(heard, "cannot connect to", 10));
     engine_again(&server);
     connect_client();
     assert_true(tally_wait(20));
@@ -82,7 +82,7 @@ static void outlives_broken_connections(void **state) {
     tally_begin(MANY);
     proxy_cut_behind(between, 300000); /* amid an answer */
     begin(&trial, &options, 0, 0);
-    assert_true(tally_until(has_logged, "not connected", 20));
+    assert_true(tally_until(heard, "not connected", 20));
     proxy_cut(between, true);
     proxy_cut(between, false);
     assert_true(tally_wait(40));
@@ -122,9 +122,9 @@ static void does_not_take_twice_what_is_at_work(void **state) {
         nap(1);
     }
     proxy_cut(between, true);
-    assert_true(tally_until(has_logged, "not connected", 20));
+    assert_true(tally_until(heard, "not connected", 20));
     proxy_cut(between, false);
-    assert_true(tally_until(has_logged, "connected again", 20));
+    assert_true(tally_until(heard, "connected again", 20));
     nap(50);
     __atomic_store_n(&gate_is_open, true, __ATOMIC_RELEASE);
     publish("jobs", FEW, 1, 50);
@@ -158,7 +158,7 @@ static void says_again_what_was_not_answered(void **state) {
     nap(20); /* until acks are on their way */
     proxy_cut(between, true);
     proxy_stall(between, false);
-    assert_true(tally_until(has_logged, "not connected", 20));
+    assert_true(tally_until(heard, "not connected", 20));
     proxy_cut(between, false);
     assert_true(tally_until(none_pending, NULL, 20));
     end(&trial);
@@ -220,7 +220,7 @@ static void makes_again_what_was_deleted(void **state) {
     SAY("DEL jobs");
     publish("jobs", FEW, FEW, 10);
     assert_true(tally_wait(20));
-    assert_true(has_logged("not connected"));
+    assert_true(heard("not connected"));
     end(&trial);
     tally_check();
 }
@@ -249,7 +249,7 @@ static void says_what_is_wrong(void **state) {
         tally_begin(0);
         SAY(rows[i].make);
         begin(&trial, &options, 0, 0);
-        assert_true(tally_until(has_logged, (void *)rows[i].says, 10));
+        assert_true(tally_until(heard, (void *)rows[i].says, 10));
         end(&trial);
         SAY("CONFIG SET maxmemory 0");
         SAY("DEL jobs");
@@ -296,7 +296,7 @@ static void passes_over_a_replica(void **state) {
     publish("jobs", 0, FEW, 10);
     tally_begin(FEW);
     begin(&trial, &options, 0, 0);
-    assert_true(tally_until(has_logged, "READONLY", 20));
+    assert_true(tally_until(heard, "READONLY", 20));
     end(&trial);
     snprintf(both, sizeof both, "127.0.0.1:%u,%s", replica.port, address);
     begin(&trial, &options, 0, 0);
@@ -310,29 +310,9 @@ static void passes_over_a_replica(void **state) {
 
 static int start_server(void **state) {
     (void)state;
-    engine_start(
-        &server, ENGINE_REDIS,
+    return begin_server(
         "appendonly yes\nappendfsync always\nunixsocket socket\nrepl-diskless-sync-delay 0");
-    snprintf(address, sizeof address, "127.0.0.1:%u", server.port);
-    connect_client();
-    return 0;
 }
-
-static int forget_all(void **state) {
-    (void)state;
-    handle = NULL;
-    SAY("FLUSHALL");
-    return 0;
-}
-
-static int end_server(void **state) {
-    (void)state;
-    disconnect_client();
-    engine_end(&server);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup(name, forget_all)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -68,10 +68,10 @@ static weir_redis_sink_options usual(const char *where) {
 }
 
 static void open_store(struct store *store, const weir_redis_sink_options *options) {
-    memset(last_log, 0, sizeof last_log);
+    heard_begin();
     assert_int_equal(weir_redis_sink_open(options, &store->sink), WEIR_OK);
     assert_int_equal(
-        weir_runtime_open(&(weir_runtime_options){.workers = 1, .log = keep_log}, &store->runtime),
+        weir_runtime_open(&(weir_runtime_options){.workers = 1, .log = heard_log}, &store->runtime),
         WEIR_OK);
     const weir_pipeline_batcher batcher = {.name = "out",
                                            .size = 200,
@@ -86,22 +86,6 @@ static void open_store(struct store *store, const weir_redis_sink_options *optio
                                                                  .shutdown_ns = 20 * S},
                                         &store->pipeline),
                      WEIR_OK);
-}
-
-static void push(struct store *store, size_t first, size_t count) {
-    char texts[100][32];
-    weir_message messages[100];
-    for (size_t done = 0; done < count;) {
-        size_t some = count - done < 100 ? count - done : 100;
-        for (size_t i = 0; i < some; i++) {
-            int length = snprintf(texts[i], sizeof texts[i], "%zu ", first + done + i);
-            messages[i] = (weir_message){.data = {texts[i], (uint32_t)length, 0}};
-        }
-        weir_status status = weir_pipeline_push(store->pipeline, messages, some);
-        assert_true(status == WEIR_OK || status == WEIR_FULL);
-        done += status == WEIR_OK ? some : 0;
-        nap(status == WEIR_FULL ? 1 : 0);
-    }
 }
 
 static void close_store(struct store *store) {
@@ -138,7 +122,7 @@ static void stores_all_in_order(void **state) {
         tally_begin(MANY);
         open_store(&store, &options);
         assert_false(weir_redis_sink_table(store.sink)->idempotent);
-        push(&store, 0, MANY);
+        tally_push(store.pipeline, 0, MANY);
         close_store(&store);
         assert_int_equal(store.stats.done, MANY);
         assert_int_equal(read_stream("out"), MANY);
@@ -186,7 +170,7 @@ static void names_streams_and_trims_them(void **state) {
     options.stream_of = stream_of;
     options.max_length = 200;
     open_store(&store, &options);
-    push(&store, 0, 3000);
+    tally_push(store.pipeline, 0, 3000);
     close_store(&store);
     assert_int_equal(store.stats.done, 2999); /* one has no name */
     tally_begin(0);
@@ -208,8 +192,8 @@ static void waits_for_a_server(void **state) {
     disconnect_client();
     engine_kill(&server, SIGKILL);
     open_store(&store, &options);
-    push(&store, 0, FEW);
-    assert_true(tally_until(has_logged, "cannot connect to", 10));
+    tally_push(store.pipeline, 0, FEW);
+    assert_true(tally_until(heard, "cannot connect to", 10));
     engine_again(&server);
     close_store(&store);
     connect_client();
@@ -231,7 +215,7 @@ static void outlives_crashes_of_the_server(void **state) {
         open_store(&store, &options);
         assert_int_equal(weir_redis_sink_table(store.sink)->idempotent, ids != 0);
         for (size_t i = 0; i < 3; i++) {
-            push(&store, i * MANY / 3, (i + 1) * MANY / 3 - i * MANY / 3);
+            tally_push(store.pipeline, i * MANY / 3, (i + 1) * MANY / 3 - i * MANY / 3);
             engine_kill(&server, SIGKILL);
             engine_again(&server);
         }
@@ -255,10 +239,10 @@ static void stores_once_though_answers_are_lost(void **state) {
     (void)state;
     options.id_of = id_of;
     open_store(&store, &options);
-    push(&store, 0, FEW);
+    tally_push(store.pipeline, 0, FEW);
     for (int i = 0; i < 6; i++) {
         proxy_cut_behind(between, 20000);
-        push(&store, FEW + (size_t)i * FEW, FEW);
+        tally_push(store.pipeline, FEW + (size_t)i * FEW, FEW);
         nap(30);
         proxy_cut(between, false);
     }
@@ -276,10 +260,10 @@ static void waits_while_there_is_no_memory(void **state) {
     (void)state;
     options.whole = true;
     open_store(&store, &options);
-    push(&store, 0, FEW);
+    tally_push(store.pipeline, 0, FEW);
     SAY("CONFIG SET maxmemory 1");
-    push(&store, FEW, FEW);
-    assert_true(tally_until(has_logged, "OOM command not allowed", 10));
+    tally_push(store.pipeline, FEW, FEW);
+    assert_true(tally_until(heard, "OOM command not allowed", 10));
     SAY("CONFIG SET maxmemory 0");
     close_store(&store);
     tally_begin(2 * FEW);
@@ -296,8 +280,8 @@ static void waits_for_replicas(void **state) {
     options.replicas = 1;
     options.server.timeout_ns = 1 * S;
     open_store(&store, &options);
-    push(&store, 0, 10);
-    assert_true(tally_until(has_logged, "0 of 1 replicas have a batch", 10));
+    tally_push(store.pipeline, 0, 10);
+    assert_true(tally_until(heard, "0 of 1 replicas have a batch", 10));
     snprintf(of, sizeof of, "replicaof 127.0.0.1 %u", server.port);
     engine_start(&replica, ENGINE_REDIS, of);
     close_store(&store);
@@ -364,7 +348,7 @@ static void stores_nothing_where_whole_cannot_be(void **state) {
     options.server.password = "secret";
     options.whole = true;
     open_store(&store, &options);
-    push(&store, 0, 5);
+    tally_push(store.pipeline, 0, 5);
     nap(1500);
     assert_int_equal(SAY("XLEN out"), 0);
     SAY("ACL SETUSER single +multi");
@@ -403,28 +387,9 @@ static void refuses_bad_options(void **state) {
 
 static int start_server(void **state) {
     (void)state;
-    engine_start(&server, ENGINE_REDIS,
-                 "appendonly yes\nappendfsync always\nproto-max-bulk-len 1mb\n"
-                 "repl-diskless-sync-delay 0\nstream-node-max-entries 50");
-    snprintf(address, sizeof address, "127.0.0.1:%u", server.port);
-    connect_client();
-    return 0;
+    return begin_server("appendonly yes\nappendfsync always\nproto-max-bulk-len 1mb\n"
+                        "repl-diskless-sync-delay 0\nstream-node-max-entries 50");
 }
-
-static int forget_all(void **state) {
-    (void)state;
-    SAY("FLUSHALL");
-    return 0;
-}
-
-static int end_server(void **state) {
-    (void)state;
-    disconnect_client();
-    engine_end(&server);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup(name, forget_all)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -279,27 +279,8 @@ static void refuses_bad_options(void **state) {
 
 static int start_server(void **state) {
     (void)state;
-    engine_start(&server, ENGINE_REDIS, "");
-    snprintf(address, sizeof address, "127.0.0.1:%u", server.port);
-    connect_client();
-    return 0;
+    return begin_server("");
 }
-
-static int forget_all(void **state) {
-    (void)state;
-    handle = NULL;
-    SAY("FLUSHALL");
-    return 0;
-}
-
-static int end_server(void **state) {
-    (void)state;
-    disconnect_client();
-    engine_end(&server);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup(name, forget_all)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
