@@ -13,10 +13,8 @@
 // passes pointers on.
 //
 // Rows are ceiling/consume,... (the client by hand) and weir/pipeline,...
-#include "race.h"
-#include "rows.h"
+#include "connect/engines.h"
 
-#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -84,16 +82,6 @@ std::string fill(uint64_t count, size_t bytes) {
     return topic;
 }
 
-uint64_t number_of(const void *data) {
-    uint64_t number;
-    std::memcpy(&number, data, sizeof number);
-    return number;
-}
-
-bool right(uint64_t count, uint64_t seen, uint64_t sum) {
-    return seen == count && sum == count * (count - 1) / 2;
-}
-
 rd_kafka_t *subscribe(const std::string &topic) {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     set(conf, "bootstrap.servers", rd_kafka_mock_cluster_bootstraps(cluster));
@@ -137,7 +125,7 @@ rows::Outcome by_hand(uint64_t count, size_t bytes, size_t batch) {
         began = seen == 0 ? race_clock_ns() : began;
         for (ssize_t i = 0; i < came; i++) {
             rd_kafka_message_t *message = messages[static_cast<size_t>(i)];
-            sum += number_of(message->payload);
+            sum += engines::number_of(message->payload);
             next[static_cast<size_t>(message->partition)] = message->offset + 1;
             rd_kafka_message_destroy(message);
         }
@@ -145,32 +133,15 @@ rows::Outcome by_hand(uint64_t count, size_t bytes, size_t batch) {
         store(consumer, topic, &next);
     }
     outcome.nanoseconds = race_clock_ns() - began;
-    outcome.correct = right(count, seen, sum);
+    outcome.correct = engines::right(count, seen, sum);
     rd_kafka_queue_destroy(queue);
     rd_kafka_consumer_close(consumer);
     rd_kafka_destroy(consumer);
     return outcome;
 }
 
-// What the sink has seen; main waits for the last.
-struct Seen {
-    uint64_t sum = 0;
-    std::atomic<uint64_t> count{0};
-    std::atomic<double> began{0};
-};
-
-weir_outcome count_batch(void *context, weir_message *messages, size_t count,
-                         const weir_batch_info *) {
-    auto *seen = static_cast<Seen *>(context);
-    if (seen->count.load() == 0) seen->began = race_clock_ns();
-    for (size_t i = 0; i < count; i++) seen->sum += number_of(messages[i].data.at);
-    seen->count.fetch_add(count);
-    return WEIR_MESSAGE_OK;
-}
-
 rows::Outcome by_pipeline(uint64_t count, size_t bytes, size_t batch) {
     std::string topic = fill(count, bytes);
-    Seen seen;
     const char *topics[] = {topic.c_str()};
     weir_kafka_source_options options = {};
     options.server.brokers = rd_kafka_mock_cluster_bootstraps(cluster);
@@ -178,36 +149,9 @@ rows::Outcome by_pipeline(uint64_t count, size_t bytes, size_t batch) {
     options.topics = topics;
     options.topic_count = 1;
     weir_kafka_source *source;
-    weir_runtime *runtime;
-    weir_pipeline *pipeline;
     must(weir_kafka_source_open(&options, &source) == WEIR_OK, "source");
-    must(weir_runtime_open(nullptr, &runtime) == WEIR_OK, "runtime");
-    weir_pipeline_batcher sink = {};
-    sink.name = "sink";
-    sink.size = batch;
-    sink.timeout_ns = 5000000;
-    sink.quick = true;
-    sink.handle_batch = count_batch;
-    void *contexts[] = {source};
-    weir_pipeline_options how = {};
-    how.context = &seen;
-    how.source = weir_kafka_source_driver(source);
-    how.source_contexts = contexts;
-    how.source_count = 1;
-    how.batchers = &sink;
-    how.batcher_count = 1;
-    rows::Outcome outcome;
-    double limit = race_clock_ns() + 20e9;
-    must(weir_pipeline_open(runtime, &how, &pipeline) == WEIR_OK, "pipeline");
-    weir_pipeline_stats stats = {};
-    while (stats.acked < count && race_clock_ns() < limit) {
-        usleep(200);
-        weir_pipeline_read_stats(pipeline, &stats);
-    }
-    outcome.nanoseconds = race_clock_ns() - seen.began.load();
-    outcome.correct = right(count, seen.count, seen.sum);
-    must(weir_pipeline_close(pipeline, nullptr) == WEIR_OK, "close");
-    must(weir_runtime_close(runtime, nullptr) == WEIR_OK, "close");
+    rows::Outcome outcome = engines::through_pipeline(weir_kafka_source_driver(source), source,
+                                                      count, batch, true, [] { return true; });
     weir_kafka_source_close(source);
     return outcome;
 }

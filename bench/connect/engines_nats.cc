@@ -9,14 +9,12 @@
 // handles, which a fetch does not, so it is not behind at batches of 100 and more.
 //
 // Rows are ceiling/fetch,... (the client by hand) and weir/pipeline,...
-#include "race.h"
-#include "rows.h"
+#include "connect/engines.h"
 
 extern "C" {
 #include "connect/engine.h"
 }
 
-#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -69,16 +67,6 @@ void fill(uint64_t count, size_t bytes) {
          "consumer");
 }
 
-uint64_t number_of(const void *data) {
-    uint64_t number;
-    std::memcpy(&number, data, sizeof number);
-    return number;
-}
-
-bool right(uint64_t count, uint64_t seen, uint64_t sum) {
-    return seen == count && sum == count * (count - 1) / 2;
-}
-
 // Waits until the server knows of every ack.
 bool all_acked() {
     for (int tries = 0; tries < 2000; tries++) {
@@ -113,7 +101,7 @@ rows::Outcome by_hand(uint64_t count, size_t bytes, int batch) {
         int wanted = left < static_cast<uint64_t>(batch) ? static_cast<int>(left) : batch;
         if (natsSubscription_Fetch(&list, subscription, wanted, 2000, nullptr) != NATS_OK) break;
         for (int i = 0; i < list.Count; i++) {
-            sum += number_of(natsMsg_GetData(list.Msgs[i]));
+            sum += engines::number_of(natsMsg_GetData(list.Msgs[i]));
             natsMsg_Ack(list.Msgs[i], nullptr);
         }
         seen += static_cast<uint64_t>(list.Count);
@@ -121,64 +109,21 @@ rows::Outcome by_hand(uint64_t count, size_t bytes, int batch) {
     }
     natsConnection_Flush(connection);
     outcome.nanoseconds = race_clock_ns() - began;
-    outcome.correct = right(count, seen, sum) && all_acked();
+    outcome.correct = engines::right(count, seen, sum) && all_acked();
     natsSubscription_Destroy(subscription);
     return outcome;
 }
 
-// What the sink has seen; main waits for the last.
-struct Seen {
-    uint64_t sum = 0;
-    uint64_t wanted = 0;
-    std::atomic<uint64_t> count{0};
-};
-
-weir_outcome count_batch(void *context, weir_message *messages, size_t count,
-                         const weir_batch_info *) {
-    auto *seen = static_cast<Seen *>(context);
-    for (size_t i = 0; i < count; i++) seen->sum += number_of(messages[i].data.at);
-    seen->count.fetch_add(count);
-    return WEIR_MESSAGE_OK;
-}
-
 rows::Outcome by_pipeline(uint64_t count, size_t bytes, size_t batch) {
     fill(count, bytes);
-    Seen seen;
     weir_nats_source_options options = {};
     options.server.url = url.c_str();
     options.stream = "JOBS";
     options.consumer = "worker";
     weir_nats_source *source;
-    weir_runtime *runtime;
-    weir_pipeline *pipeline;
     must(weir_nats_source_open(&options, &source) == WEIR_OK, "source");
-    must(weir_runtime_open(nullptr, &runtime) == WEIR_OK, "runtime");
-    weir_pipeline_batcher sink = {};
-    sink.name = "sink";
-    sink.size = batch;
-    sink.timeout_ns = 5000000;
-    sink.quick = true;
-    sink.handle_batch = count_batch;
-    void *contexts[] = {source};
-    weir_pipeline_options how = {};
-    how.context = &seen;
-    how.source = weir_nats_source_driver(source);
-    how.source_contexts = contexts;
-    how.source_count = 1;
-    how.batchers = &sink;
-    how.batcher_count = 1;
-    rows::Outcome outcome;
-    double began = race_clock_ns();
-    must(weir_pipeline_open(runtime, &how, &pipeline) == WEIR_OK, "pipeline");
-    weir_pipeline_stats stats = {};
-    for (uint64_t acked = 0; acked < count && race_clock_ns() - began < 20e9; acked = stats.acked) {
-        nats_Sleep(1);
-        weir_pipeline_read_stats(pipeline, &stats);
-    }
-    outcome.nanoseconds = race_clock_ns() - began;
-    outcome.correct = right(count, seen.count, seen.sum) && all_acked();
-    must(weir_pipeline_close(pipeline, nullptr) == WEIR_OK, "close");
-    must(weir_runtime_close(runtime, nullptr) == WEIR_OK, "close");
+    rows::Outcome outcome = engines::through_pipeline(weir_nats_source_driver(source), source,
+                                                      count, batch, false, all_acked);
     weir_nats_source_close(source);
     return outcome;
 }

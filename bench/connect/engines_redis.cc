@@ -12,14 +12,12 @@
 // batches of 100 and more.
 //
 // Rows are ceiling/read,... and ceiling/add,... (hiredis by hand), weir/read,... and weir/add,...
-#include "race.h"
-#include "rows.h"
+#include "connect/engines.h"
 
 extern "C" {
 #include "connect/engine.h"
 }
 
-#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -59,16 +57,6 @@ long long ask(const char *command) {
                            : reply->integer;
     freeReplyObject(reply);
     return number;
-}
-
-uint64_t number_of(const void *data) {
-    uint64_t number;
-    std::memcpy(&number, data, sizeof number);
-    return number;
-}
-
-bool right(uint64_t count, uint64_t seen, uint64_t sum) {
-    return seen == count && sum == count * (count - 1) / 2;
 }
 
 // ---- into a stream ------------------------------------------------------------------------
@@ -164,8 +152,8 @@ void fill(uint64_t count, size_t bytes) {
 
 rows::Outcome reading_by_hand(uint64_t count, size_t bytes, size_t batch) {
     fill(count, bytes);
-    std::string question = "XREADGROUP GROUP workers me COUNT " + std::to_string(batch) +
-                           " BLOCK 1000 STREAMS jobs >";
+    std::string question =
+        "XREADGROUP GROUP workers me COUNT " + std::to_string(batch) + " BLOCK 1000 STREAMS jobs >";
     uint64_t seen = 0, sum = 0;
     rows::Outcome outcome;
     double began = race_clock_ns();
@@ -177,72 +165,31 @@ rows::Outcome reading_by_hand(uint64_t count, size_t bytes, size_t batch) {
         std::vector<size_t> lengths = {4, 4, 7};
         for (size_t i = 0; i < entries->elements; i++) {
             const redisReply *entry = entries->element[i];
-            sum += number_of(entry->element[1]->element[1]->str);
+            sum += engines::number_of(entry->element[1]->element[1]->str);
             words.push_back(entry->element[0]->str);
             lengths.push_back(entry->element[0]->len);
         }
         seen += entries->elements;
-        freeReplyObject(redisCommandArgv(client, static_cast<int>(words.size()), words.data(),
-                                         lengths.data()));
+        freeReplyObject(
+            redisCommandArgv(client, static_cast<int>(words.size()), words.data(), lengths.data()));
         freeReplyObject(reply);
     }
     outcome.nanoseconds = race_clock_ns() - began;
-    outcome.correct = right(count, seen, sum) && ask("XPENDING jobs workers") == 0;
+    outcome.correct = engines::right(count, seen, sum) && ask("XPENDING jobs workers") == 0;
     return outcome;
-}
-
-// What the sink has seen.
-struct Seen {
-    uint64_t sum = 0;
-    std::atomic<uint64_t> count{0};
-};
-
-weir_outcome count_batch(void *context, weir_message *messages, size_t count,
-                         const weir_batch_info *) {
-    auto *seen = static_cast<Seen *>(context);
-    for (size_t i = 0; i < count; i++) seen->sum += number_of(messages[i].data.at);
-    seen->count.fetch_add(count);
-    return WEIR_MESSAGE_OK;
 }
 
 rows::Outcome reading_by_pipeline(uint64_t count, size_t bytes, size_t batch) {
     fill(count, bytes);
-    Seen seen;
     weir_redis_source_options options = {};
     options.server.address = address.c_str();
     options.stream = "jobs";
     options.group = "workers";
     weir_redis_source *source;
-    weir_runtime *runtime;
-    weir_pipeline *pipeline;
     must(weir_redis_source_open(&options, &source) == WEIR_OK, "source");
-    must(weir_runtime_open(nullptr, &runtime) == WEIR_OK, "runtime");
-    void *contexts[] = {source};
-    weir_pipeline_batcher sink = {};
-    sink.name = "sink";
-    sink.size = batch;
-    sink.timeout_ns = 5000000;
-    sink.quick = true;
-    sink.handle_batch = count_batch;
-    weir_pipeline_options how = {};
-    how.context = &seen;
-    how.source = weir_redis_source_driver(source);
-    how.source_contexts = contexts;
-    how.source_count = 1;
-    how.batchers = &sink;
-    how.batcher_count = 1;
-    rows::Outcome outcome;
-    double began = race_clock_ns();
-    must(weir_pipeline_open(runtime, &how, &pipeline) == WEIR_OK, "pipeline");
-    weir_pipeline_stats stats = {};
-    for (uint64_t acked = 0; acked < count && race_clock_ns() - began < 20e9; acked = stats.acked) {
-        usleep(200);
-        weir_pipeline_read_stats(pipeline, &stats);
-    }
-    outcome.nanoseconds = race_clock_ns() - began;
-    outcome.correct = right(count, seen.count, seen.sum) && ask("XPENDING jobs workers") == 0;
-    must(weir_pipeline_close(pipeline, nullptr) == WEIR_OK, "close");
-    must(weir_runtime_close(runtime, nullptr) == WEIR_OK, "close");
+    rows::Outcome outcome =
+        engines::through_pipeline(weir_redis_source_driver(source), source, count, batch, false,
+                                  [] { return ask("XPENDING jobs workers") == 0; });
     weir_redis_source_close(source);
     return outcome;
 }
@@ -250,10 +197,9 @@ rows::Outcome reading_by_pipeline(uint64_t count, size_t bytes, size_t batch) {
 using Way = rows::Outcome (*)(uint64_t, size_t, size_t);
 
 void add_row(const char *name, Way way, size_t bytes, size_t batch) {
-    rows::add_fixed(std::string(name) + "/bytes:" + std::to_string(bytes) +
-                        ",batch:" + std::to_string(batch),
-                    batch == 10 ? 20000 : 60000,
-                    [=](uint64_t events) { return way(events, bytes, batch); });
+    rows::add_fixed(
+        std::string(name) + "/bytes:" + std::to_string(bytes) + ",batch:" + std::to_string(batch),
+        batch == 10 ? 20000 : 60000, [=](uint64_t events) { return way(events, bytes, batch); });
 }
 
 } // namespace
