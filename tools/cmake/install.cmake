@@ -23,7 +23,8 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/weirConfigVersion.cmake
 install(FILES ${PROJECT_BINARY_DIR}/weirConfig.cmake ${PROJECT_BINARY_DIR}/weirConfigVersion.cmake
         DESTINATION ${weir_cmake_dir} COMPONENT dev)
 
-# weir.pc finds its prefix by where it lies itself, so that the tree can be moved.
+# weir.pc, and those of connectors, find their prefix by where they lie themselves, so that the tree
+# can be moved.
 file(RELATIVE_PATH weir_pc_to_prefix ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
 foreach(folder LIBDIR INCLUDEDIR)
     if(IS_ABSOLUTE ${CMAKE_INSTALL_${folder}})
@@ -39,6 +40,12 @@ install(FILES ${PROJECT_BINARY_DIR}/weir.pc
 # Each connector that was built: its library and header in a component of its own.
 foreach(connector ${weir_connectors})
     set(client ${weir_client_of_${connector}})
+    # A static one does not know by itself what it needs, and nobody thinks of --static.
+    if(BUILD_SHARED_LIBS)
+        set(weir_pc_client)
+    else()
+        set(weir_pc_client ", ${client}")
+    endif()
     install(FILES include/weir/${connector}.h
             DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/weir COMPONENT ${connector}-dev)
     install(TARGETS weir_${connector} EXPORT weir-${connector}Targets
