@@ -3,7 +3,7 @@
 SPDX-License-Identifier: Apache-2.0
 
 Goal: tools/cluster-demo ends with OK when servers and workers were killed; its ledger finds a
-message that is not there; no process and no folder stays.
+message that is not there; no process and no folder stays; it builds what it runs, whatever was built.
 Method: one round with few messages; the ledger by itself on files with known faults.
 """
 import importlib.machinery
@@ -49,6 +49,17 @@ def test_ledger(tool):
     assert torn.torn == 1 and tool.missing(torn, options) == []
 
 
+def test_build_steps(tool):
+    """A build that is there, of a library without examples, is configured anew."""
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        for generator in ["-G", "Ninja"], []:
+            configure, build = tool.build_steps(folder)
+            assert configure[5:] == ["-DWEIR_EXAMPLES=ON", "-DWEIR_NATS=ON"] + generator
+            assert build[:3] == ["cmake", "--build", folder]
+            (folder / "CMakeCache.txt").touch()
+
+
 def test_demo():
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run([TOOL, "--messages", "3000", "--kills", "1"], capture_output=True,
@@ -65,6 +76,7 @@ def test_demo():
 
 def main():
     test_ledger(load_tool())
+    test_build_steps(load_tool())
     if shutil.which("nats-server", path=os.environ.get("PATH", "") + ":/usr/sbin") is None:
         print("skipped: there is no nats-server")
         return 77
