@@ -10,8 +10,8 @@
  * sink that is lost is the same, with all of the batch.
  *
  * A partition's crew, and a sink's, has one thread, and handles one batch at a time.  Only these
- * crews have a sink, whose state is theirs; the tasks of others, on several threads, share nothing
- * here.
+ * crews have a sink, whose state is theirs (crew_sink.c); the tasks of others, on several threads,
+ * share nothing here.
  *
  * What waits for its next try makes room for the batches behind it, as many as batches_apart says:
  * its pool asks for others in its stead.  Not so where an order is promised (bin->waits), and where
@@ -20,88 +20,11 @@
  */
 #include "pipeline/pipeline.h"
 
-#include "base/refusal.h"
 #include "os/lock.h"
 #include "parts/task_pool.h"
 #include "stage/host.h"
 
 #include <string.h>
-
-/* ---- sinks --------------------------------------------------------------------- */
-
-static const char *sink_name(const weir_sink *sink) {
-    return sink->name != NULL ? sink->name : "sink";
-}
-
-/* A value that is none is BROKEN. */
-static weir_pulled sound_answer(const struct weir__crew *crew, const char *call,
-                                weir_pulled answer) {
-    if (answer == WEIR_PULLED || answer == WEIR_LOST || answer == WEIR_BROKEN) {
-        return answer;
-    }
-    weir__pipeline_log(crew->member->pipeline, WEIR_LOG_ERROR,
-                       "%s of sink %s returned %d, which is taken for BROKEN", call,
-                       sink_name(crew->bin->options.sink), (int)answer);
-    return WEIR_BROKEN;
-}
-
-static weir_pulled open_sink(struct weir__crew *crew) {
-    const weir_sink *sink = crew->bin->options.sink;
-    if (crew->opened) {
-        return WEIR_PULLED;
-    }
-    crew->tried = true;
-    weir__refusal_clear();
-    weir_pulled answer =
-        sink->open == NULL ? WEIR_PULLED : sound_answer(crew, "open", sink->open(crew->context));
-    crew->opened = answer == WEIR_PULLED;
-    return answer;
-}
-
-/* It is the batch of that child that waits for its sink. */
-static void note_lost(struct weir__crew *crew, uint64_t child) {
-    weir_pipeline *pipeline = crew->member->pipeline;
-    if (weir__load_relaxed_u64(&crew->lost) == 0) {
-        weir__pipeline_log(
-            pipeline, WEIR_LOG_WARNING, "sink %s of batcher %s is lost%s%s%s: it is opened again",
-            sink_name(crew->bin->options.sink), crew->bin->name, WEIR__REFUSAL_ASIDE);
-    }
-    weir__store_relaxed_u64(&crew->lost, child);
-    crew->opened = false;
-    WEIR__TALLY(pipeline, reopened, 1);
-}
-
-static weir_pulled write_to_sink(struct weir__crew *crew, weir_message *messages, size_t count,
-                                 const weir_batch_info *info) {
-    weir_pulled answer = open_sink(crew);
-    crew->wrote = answer == WEIR_PULLED;
-    if (crew->wrote) {
-        weir__refusal_clear();
-        answer = sound_answer(crew, "write",
-                              crew->bin->options.sink->write(crew->context, messages, count, info));
-    }
-    if (answer != WEIR_LOST && weir__load_relaxed_u64(&crew->lost) != 0) {
-        weir__store_relaxed_u64(&crew->lost, 0);
-    }
-    if (answer == WEIR_BROKEN && !crew->broken) {
-        weir__pipeline_log(crew->member->pipeline, WEIR_LOG_ERROR,
-                           "sink %s of batcher %s is broken%s%s%s: %zu messages of a batch fail, "
-                           "and so do those of the next ones while it is",
-                           sink_name(crew->bin->options.sink), crew->bin->name, WEIR__REFUSAL_ASIDE,
-                           count);
-    }
-    crew->broken = answer == WEIR_BROKEN || (crew->broken && answer == WEIR_LOST);
-    return answer;
-}
-
-void weir__crew_close_sink(struct weir__crew *crew) {
-    const weir_sink *sink = crew->bin->options.sink;
-    if (crew->tried && sink->close != NULL) {
-        sink->close(crew->context);
-    }
-    crew->tried = false;
-    crew->opened = false;
-}
 
 /* ---- handling a batch ------------------------------------------------------------ */
 
@@ -160,7 +83,7 @@ static bool call_handler(struct weir__crew *crew, weir_message *messages, size_t
     if (options->sink == NULL) {
         outcome = options->handle_batch(pipeline->options.context, messages, count, info);
     } else {
-        weir_pulled answer = write_to_sink(crew, messages, count, info);
+        weir_pulled answer = weir__crew_write(crew, messages, count, info);
         if (answer == WEIR_LOST) {
             return false;
         }
@@ -287,7 +210,7 @@ static weir_task_result handle_gathered(struct weir__crew *crew, weir_gathered *
         WEIR__TALLY(pipeline, retried, count);
     }
     if (!call_handler(crew, messages, count, &info)) {
-        note_lost(crew, weir_task_child(self).bits);
+        weir__crew_sink_lost(crew, weir_task_child(self).bits);
         weir__task_hold(self);
         set_outcomes(messages, count, WEIR_MESSAGE_RETRY);
         batch->attempt += crew->wrote; /* what may have been stored is tried again */

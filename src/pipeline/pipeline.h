@@ -15,6 +15,7 @@
  *   made.c, room.c      what handle_message makes: messages, and bytes of theirs
  *   fate.c              what becomes of messages that are not OK
  *   crew.c              a crew: handles a batcher's batches, one after the other or several
+ *   crew_sink.c         its sink
  *
  * A *bin* is a batcher as it was declared.  It has one *gatherer*, a batcher stage, for each of its
  * partitions (one, without partition_by), and *crews*, pools that handle batches: one for each
@@ -93,12 +94,13 @@ struct weir__crew {
     struct weir__member *member;
     struct weir__bin *bin;
     weir_pool *pool;
-    void *context; /* of its sink                         */
-    bool opened;   /* the sink's open was called, with success, and it is not lost */
-    bool tried;    /* open was called, so close is to be  */
-    bool wrote;    /* its write was called with the batch at hand */
-    bool broken;   /* it has said so last, and that is logged     */
-    uint32_t odd;  /* atomic: outcomes that are none were set, and that is logged */
+    void *context;         /* of its sink                         */
+    bool opened;           /* the sink's open was called, with success, and it is not lost */
+    bool tried;            /* open was called, so close is to be  */
+    bool wrote;            /* its write was called with the batch at hand */
+    bool broken;           /* it has said so last, and that is logged     */
+    uint64_t silent_until; /* messages that it did not store are not logged before */
+    uint32_t odd;          /* atomic: outcomes that are none were set, and that is logged */
     uint32_t lock; /* in order: its task is at work, of this pool or of one that was retired */
     uint64_t lost; /* atomic: its sink is, and the batch of that child waits for it; or 0 */
 };
@@ -265,6 +267,15 @@ void weir__pipeline_settle(weir_pipeline *pipeline, const weir_message *messages
 /* ---- crew.c --------------------------------------------------------------- */
 
 weir_status weir__crew_start(struct weir__crew *crew, weir_ref *out);
+
+/* ---- crew_sink.c ---------------------------------------------------------- */
+
+/* Opens its sink, if it is not, and writes to it; what is wrong is logged. */
+weir_pulled weir__crew_write(struct weir__crew *crew, weir_message *messages, size_t count,
+                             const weir_batch_info *info);
+
+/* It is lost, and it is the batch of that child that waits for it. */
+void weir__crew_sink_lost(struct weir__crew *crew, uint64_t child);
 
 /* When its pool is closed. */
 void weir__crew_close_sink(struct weir__crew *crew);

@@ -252,6 +252,8 @@ static void gives_back_what_no_stream_takes(void **state) {
         WEIR_OK);
     end(&trial);
     assert_int_equal(outcome, WEIR_MESSAGE_NAK);
+    assert_true(heard("has not stored 1 of 1 messages, reason "));
+    assert_true(heard("(nats: subject nowhere.at.all: no stream takes it)"));
 }
 
 /* Subjects and ids that are made of what a message has. */

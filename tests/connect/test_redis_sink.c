@@ -321,6 +321,7 @@ static void tells_apart_whose_fault_it_is(void **state) {
         assert_int_equal(outcomes[0], WEIR_MESSAGE_OK);
         assert_int_equal(outcomes[1], WEIR_MESSAGE_FAILED);
         assert_int_equal(outcomes[2], WEIR_MESSAGE_OK);
+        assert_true(heard("has not stored 1 of 1 messages, reason 4 (redis: XADD: WRONGTYPE"));
     }
 }
 

@@ -31,6 +31,7 @@ struct weir_nats_sink {
     natsMsg **published; /* NULL: never was */
     size_t count;
     size_t room;
+    char why[2 * WEIR_NATS_SUBJECT_BYTES]; /* the first that was refused was; empty: none */
 };
 
 /* ---- what was refused ---------------------------------------------------------------- */
@@ -46,6 +47,20 @@ static void refuse(weir_message *message, natsStatus said, jsErrCode code) {
     message->reason = code != 0 ? (int32_t)code : (int32_t)said;
 }
 
+/* Under the lock. */
+static void keep_why(weir_nats_sink *sink, const char *subject, const char *why) {
+    if (*sink->why == '\0') {
+        snprintf(sink->why, sizeof sink->why, "subject %s: %.128s", subject, why);
+    }
+}
+
+/* What a server says that has no stream for it. */
+static const char *why_not(const jsPubAckErr *error) {
+    return error->Err == NATS_NO_RESPONDERS                    ? "no stream takes it"
+           : error->ErrText != NULL && *error->ErrText != '\0' ? error->ErrText
+                                                               : natsStatus_GetText(error->Err);
+}
+
 /* On the client's thread. */
 static void hear_error(jsCtx *jetstream, jsPubAckErr *error, void *context) {
     weir_nats_sink *sink = context;
@@ -57,6 +72,7 @@ static void hear_error(jsCtx *jetstream, jsPubAckErr *error, void *context) {
     }
     if (place > 0) {
         refuse(&sink->messages[place - 1], error->Err, error->ErrCode);
+        keep_why(sink, natsMsg_GetSubject(error->Msg), why_not(error));
     }
     pthread_mutex_unlock(&sink->lock);
 }
@@ -129,6 +145,12 @@ static bool name_message(const weir_nats_sink *sink, const weir_message *message
              is_id(id)));
 }
 
+static void note_why(weir_nats_sink *sink, const char *subject, const char *why) {
+    pthread_mutex_lock(&sink->lock);
+    keep_why(sink, subject, why);
+    pthread_mutex_unlock(&sink->lock);
+}
+
 static natsStatus publish(weir_nats_sink *sink, size_t number) {
     char subject[WEIR_NATS_SUBJECT_BYTES], id[WEIR_NATS_SUBJECT_BYTES];
     weir_message *message = &sink->messages[number];
@@ -136,11 +158,13 @@ static natsStatus publish(weir_nats_sink *sink, size_t number) {
     jsPubOptions options;
     if (!name_message(sink, message, subject, id)) {
         message->outcome = WEIR_MESSAGE_FAILED;
+        note_why(sink, "(none)", "none was made of a message, or no id, that can be sent");
         return NATS_OK;
     }
     const int64_t bytes = (int64_t)message->data.count + (int64_t)header_bytes(id);
     if (bytes > INT_MAX || bytes > natsConnection_GetMaxPayload(sink->connection)) {
         refuse(message, NATS_MAX_PAYLOAD, 0);
+        note_why(sink, subject, "a message is larger than the server takes");
         return NATS_OK;
     }
     natsStatus said =
@@ -195,10 +219,16 @@ static bool make_room(weir_nats_sink *sink, size_t count) {
     return true;
 }
 
-static void set_batch(weir_nats_sink *sink, weir_message *messages, size_t count) {
+/* And says what was wrong with the one before, if it was written all the same. */
+static void set_batch(weir_nats_sink *sink, weir_message *messages, size_t count,
+                      weir_pulled pulled) {
     pthread_mutex_lock(&sink->lock);
     sink->messages = messages;
     sink->count = count;
+    if (pulled == WEIR_PULLED && *sink->why != '\0') {
+        weir_refuse(WEIR_INVALID, "nats: %s", sink->why);
+    }
+    *sink->why = '\0';
     pthread_mutex_unlock(&sink->lock);
 }
 
@@ -211,7 +241,7 @@ static weir_pulled write_batch(void *context, weir_message *messages, size_t cou
         weir_refuse(WEIR_NO_MEMORY, "nats: no memory for a batch of %zu", count);
         return WEIR_LOST;
     }
-    set_batch(sink, messages, count);
+    set_batch(sink, messages, count, WEIR_LOST);
     for (size_t i = 0; i < count && said == NATS_OK; i++) {
         said = publish(sink, i);
     }
@@ -222,7 +252,7 @@ static weir_pulled write_batch(void *context, weir_message *messages, size_t cou
         take_back(sink);
         pulled = weir__nats_lost("publishing", said);
     }
-    set_batch(sink, NULL, 0);
+    set_batch(sink, NULL, 0, pulled);
     return pulled;
 }
 

@@ -39,6 +39,9 @@ static weir_pulled judge_answer(weir_redis_sink *sink, struct batch *batch, weir
         return WEIR_LOST;
     }
     const bool passed = weir__redis_says(reply, "ERR The ID specified in XADD is equal or smaller");
+    if (!passed) { /* for who logs that it was not stored */
+        weir_refuse(WEIR_INVALID, "redis: XADD: %.*s", (int)reply->count, reply->text);
+    }
     weir__redis_refuse(message, WEIR_MESSAGE_FAILED,
                        passed ? WEIR_REDIS_ID_PASSED : WEIR_REDIS_REFUSED);
     batch->passed += passed;
