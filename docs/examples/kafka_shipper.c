@@ -8,7 +8,7 @@
  *
  *     kafka_shipper BROKERS GROUP FROM TO
  */
-#define _POSIX_C_SOURCE 200809L /* sigwait */
+#define _POSIX_C_SOURCE 200809L /* sigtimedwait */
 #include <signal.h>
 #include <stdio.h>
 #include <weir/kafka.h>
@@ -51,11 +51,13 @@ int main(int count, char **arguments) {
                                            .batcher_count = 1};
     weir_pipeline *pipeline;
     weir_must(weir_pipeline_open(runtime, &options, &pipeline));
-    int signal;
-    sigwait(&ends, &signal);
+    const struct timespec second = {.tv_sec = 1};
+    while (weir_pipeline_await(pipeline, 0) == WEIR_TIMEOUT &&
+           sigtimedwait(&ends, NULL, &second) < 0) {}
     weir_pipeline_stats stats;
     weir_must(weir_pipeline_close(pipeline, &stats));
     weir_must(weir_runtime_close(runtime, NULL));
     weir_kafka_source_close(source), weir_kafka_sink_close(sink);
-    return printf("%llu messages\n", (unsigned long long)stats.done) < 0;
+    printf("%llu messages\n", (unsigned long long)stats.done);
+    return stats.broken > 0;
 }

@@ -11,7 +11,7 @@
  *     log_shipper LOG STORE CHECKPOINT      until SIGTERM or SIGINT
  *     log_shipper                           a short show, with files in a folder of its own
  */
-#define _POSIX_C_SOURCE 200809L /* sigwait */
+#define _POSIX_C_SOURCE 200809L /* sigtimedwait */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,15 +53,21 @@ static weir_pipeline *open_shipper(weir_runtime *runtime, weir_file_source *log,
     return pipeline;
 }
 
-/* From the log to the store, until a signal comes; or once. */
-static void ship(const char *log, const char *store, const char *checkpoint, bool once) {
+/* Until a signal comes, or the pipeline has ended by itself: its source is broken. */
+static void wait_for_end(weir_pipeline *pipeline, const sigset_t *ends) {
+    const struct timespec second = {.tv_sec = 1};
+    while (weir_pipeline_await(pipeline, 0) == WEIR_TIMEOUT &&
+           sigtimedwait(ends, NULL, &second) < 0) {}
+}
+
+/* From the log to the store, until a signal comes; or once.  What the program is to exit with. */
+static int ship(const char *log, const char *store, const char *checkpoint, bool once) {
     weir_file_source *source;
     weir_file_sink *sink, *dead_sink;
     weir_runtime *runtime;
     weir_pipeline_stats stats;
     char dead[4096];
-    int signal;
-    sigset_t ends; /* blocked before threads are made: they are for sigwait */
+    sigset_t ends; /* blocked before threads are made: they are for sigtimedwait */
     sigemptyset(&ends), sigaddset(&ends, SIGTERM), sigaddset(&ends, SIGINT);
     pthread_sigmask(SIG_BLOCK, &ends, NULL);
     snprintf(dead, sizeof dead, "%s.dead", store);
@@ -76,7 +82,7 @@ static void ship(const char *log, const char *store, const char *checkpoint, boo
     if (once)
         weir_must(weir_pipeline_await(pipeline, WEIR_FOREVER));
     else
-        sigwait(&ends, &signal);
+        wait_for_end(pipeline, &ends);
     weir_must(weir_pipeline_close(pipeline, &stats));
     weir_must(weir_runtime_close(runtime, NULL));
     weir_file_source_close(source);
@@ -84,6 +90,7 @@ static void ship(const char *log, const char *store, const char *checkpoint, boo
     weir_file_sink_close(dead_sink);
     printf("%llu lines stored or left out, %llu dead\n", (unsigned long long)stats.done,
            (unsigned long long)stats.dead);
+    return stats.broken > 0;
 }
 
 static int show(void) {
@@ -101,5 +108,5 @@ static int show(void) {
 
 int main(int count, char **arguments) {
     if (count < 4) return show();
-    ship(arguments[1], arguments[2], arguments[3], false);
+    return ship(arguments[1], arguments[2], arguments[3], false);
 }

@@ -6,7 +6,7 @@
  * the fifth time goes to the stream TO.dead.  As many of these as you like share a group.
  *     redis_shipper ADDRESS FROM GROUP TO-ADDRESS TO
  */
-#define _POSIX_C_SOURCE 200809L /* sigwait */
+#define _POSIX_C_SOURCE 200809L /* sigtimedwait */
 #include <signal.h>
 #include <stdio.h>
 #include <weir/redis.h>
@@ -53,9 +53,13 @@ int main(int count, char **arguments) {
     weir_must(weir_runtime_open(NULL, &runtime));
     weir_pipeline *pipeline;
     weir_must(weir_pipeline_open(runtime, &options, &pipeline));
-    sigwait(&ends, &(int){0});
-    weir_must(weir_pipeline_close(pipeline, NULL));
+    const struct timespec second = {.tv_sec = 1};
+    while (weir_pipeline_await(pipeline, 0) == WEIR_TIMEOUT &&
+           sigtimedwait(&ends, NULL, &second) < 0) {}
+    weir_pipeline_stats stats;
+    weir_must(weir_pipeline_close(pipeline, &stats));
     weir_must(weir_runtime_close(runtime, NULL));
     weir_redis_source_close(source);
-    return weir_redis_sink_close(sinks[0]), weir_redis_sink_close(sinks[1]), 0;
+    weir_redis_sink_close(sinks[0]), weir_redis_sink_close(sinks[1]);
+    return stats.broken > 0;
 }

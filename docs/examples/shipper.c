@@ -6,21 +6,18 @@
  * consumer, on as many machines; each that has a subject of its own keeps the order within it.
  *     shipper URL STREAM CONSUMER SUBJECT FILE
  */
-#define _POSIX_C_SOURCE 200809L /* sigwait */
+#define _POSIX_C_SOURCE 200809L /* sigtimedwait */
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 #include <weir/nats.h>
 #include <weir/weir.h>
 
-static weir_outcome store(void *context, weir_message *messages, size_t count,
+static weir_outcome store(void *file, weir_message *messages, size_t count,
                           const weir_batch_info *batch) {
-    FILE *file = context;
     (void)batch;
-    for (size_t i = 0; i < count; i++) {
-        fprintf(file, "%u %.*s\n", messages[i].deliveries, (int)messages[i].data.count,
-                messages[i].data.at);
-    }
+    for (const weir_message *next = messages; next < messages + count; next++)
+        fprintf(file, "%u %.*s\n", next->deliveries, (int)next->data.count, next->data.at);
     return fflush(file) == 0 && fdatasync(fileno(file)) == 0 ? WEIR_MESSAGE_OK : WEIR_MESSAGE_NAK;
 }
 
@@ -28,6 +25,7 @@ int main(int count, char **arguments) {
     if (count != 6) return fprintf(stderr, "shipper URL STREAM CONSUMER SUBJECT FILE\n"), 2;
     FILE *file = fopen(arguments[5], "a");
     if (file == NULL) return perror(arguments[5]), 1;
+    weir_status status;
     sigset_t ends;
     sigemptyset(&ends), sigaddset(&ends, SIGTERM), sigaddset(&ends, SIGINT);
     pthread_sigmask(SIG_BLOCK, &ends, NULL);
@@ -52,9 +50,10 @@ int main(int count, char **arguments) {
                                                           .batchers = &lines,
                                                           .batcher_count = 1},
                                  &pipeline));
-    sigwait(&ends, &(int){0});
+    while ((status = weir_pipeline_await(pipeline, 0)) == WEIR_TIMEOUT &&
+           sigtimedwait(&ends, NULL, &(struct timespec){1, 0}) < 0) {}
     weir_must(weir_pipeline_close(pipeline, NULL));
     weir_must(weir_runtime_close(runtime, NULL));
     weir_nats_source_close(source);
-    return fclose(file);
+    return fclose(file) != 0 || status == WEIR_NO_STAGE; /* its source is broken */
 }

@@ -89,7 +89,10 @@
  *
  * Signals.  A pipeline ends when somebody calls weir_pipeline_close, which no handler of a signal
  * may do.  So block SIGTERM and SIGINT (pthread_sigmask) before the runtime is opened, and take
- * them by sigwait, as docs/examples/log_shipper.c does.  weir's own threads take no signals.
+ * them by sigtimedwait, as docs/examples/log_shipper.c does.  weir's own threads take no signals.
+ *   It may have ended before, since a source is broken, or a stage has stopped too often: then
+ * weir_pipeline_await says so, also with a timeout of 0.  A program that waits for signals alone
+ * would stay, and do nothing.
  */
 #ifndef WEIR_PIPELINE_H
 #define WEIR_PIPELINE_H

@@ -16,6 +16,10 @@
  * recognises what it has stored already (by the message's key, say, or its time) is `idempotent`:
  * then each message is stored once.  With one that is not, some may be stored twice.
  *
+ * What is logged: that it is LOST, and open again; that it is BROKEN; and that messages of a batch
+ * were not stored (an outcome that is neither OK nor SKIP), with the `reason` of the first and what
+ * weir_refuse was told in `write`, but once a minute at most.
+ *
  * Order.  `write` has its messages in order, and what it says of one says nothing of the others: if
  * the first FAILED and the rest is OK, the first is tried again behind the rest, also with
  * retry.in_order and partition_by.  A sink that must keep the order fails all that is behind the

@@ -6,7 +6,7 @@
 # again has in the end stored each line of its log, and each line that is no line among the dead.
 # Method: the lines that they print are compared.  The shipper is killed (SIGKILL) at four moments,
 # begun again each time, and ended when the last line is stored; then what it has stored is what the
-# log has, when doubles are left out.
+# log has, when doubles are left out.  One whose checkpoint is none ends by itself.
 #
 # Usage: test_pipelines.sh FOLDER, where FOLDER holds orders, rate_limited and log_shipper.
 set -u
@@ -53,6 +53,16 @@ if cmp -s wanted found && cmp -s wanted.dead found.dead; then
     echo "ok      log_shipper, killed: $(wc -l < store) lines stored for $(wc -l < wanted)"
 else
     echo "FAILED  log_shipper, killed: $(diff wanted found | wc -l) lines differ"
+    failures=$((failures + 1))
+fi
+
+# What is no checkpoint breaks the source: the pipeline ends, and so does the program.
+timeout 20 "$programs/log_shipper" log store2 log > /dev/null 2> says
+status=$?
+if [ $status = 1 ] && grep -q "is no checkpoint" says; then
+    echo "ok      log_shipper ends with its source"
+else
+    echo "FAILED  log_shipper with a broken source: exit status $status, $(cat says)"
     failures=$((failures + 1))
 fi
 exit $((failures > 0))

@@ -3,7 +3,7 @@
 SPDX-License-Identifier: Apache-2.0
 
 Goal: tools/cluster-demo ends with OK when servers and workers were killed; its ledger finds a
-message that is not there; no process and no folder stays; it builds what it runs, whatever was built.
+message that is not there; no process and no folder stays; it builds what it runs.
 Method: one round with few messages; the ledger by itself on files with known faults.
 """
 import importlib.machinery
