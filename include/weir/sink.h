@@ -51,6 +51,7 @@ typedef struct weir_batch_info {
 typedef struct weir_sink {
     const char *name; /* for logs and telemetry; default "sink"                                  */
     bool idempotent;  /* what is written twice is stored once; said in weir_pipeline_topology    */
+    bool needs_context; /* a batcher that has no sink_contexts, or NULL in them, is refused      */
 
     /* Unless NULL: connects.  WEIR_PULLED: it is open; LOST: it cannot now, try again; BROKEN: it
      * never will, the batch fails as if each of its messages had. */

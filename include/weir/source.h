@@ -97,6 +97,9 @@ typedef struct weir_source_driver {
     /* As weir_ack says, and above: ack is for positions of lanes, `redelivery` is the source's. */
     bool cumulative;
 
+    /* It is called with a context: who gives none, or NULL, is refused. */
+    bool needs_context;
+
     /* Cumulative: a lane is not pulled from (see weir_pull_lane_full) while a position is so far
      * above the oldest that is not settled; default 4096. */
     uint32_t span;

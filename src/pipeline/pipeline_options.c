@@ -117,6 +117,20 @@ static weir_status check_processors(const weir_processors *given, const weir_tri
     return status == WEIR_OK ? check_demand(given, runtime) : status;
 }
 
+/* The pipeline's context would be handed to a sink that takes it for its own. */
+static weir_status check_sink_contexts(const char *of, const weir_pipeline_batcher *given) {
+    const unsigned count = given->count > 0 ? given->count : 1;
+    for (unsigned i = 0; i < count && given->sink->needs_context; i++) {
+        if (given->sink_contexts == NULL || given->sink_contexts[i] == NULL) {
+            return weir__refuse(WEIR_INVALID,
+                                "%ssink_contexts must be the sinks that its table is of, one for "
+                                "each of count, got NULL%s",
+                                of, given->sink_contexts != NULL ? " in it" : "");
+        }
+    }
+    return WEIR_OK;
+}
+
 static weir_status check_handler(const char *of, const weir_pipeline_batcher *given) {
     if ((given->handle_batch == NULL) == (given->sink == NULL)) {
         return weir__refuse(WEIR_INVALID, "%shandle_batch or %ssink must be set, not %s", of, of,
@@ -142,7 +156,8 @@ static weir_status check_handler(const char *of, const weir_pipeline_batcher *gi
                             "%ssink_contexts must be set for a sink with count %u: one for each",
                             of, given->count);
     }
-    return WEIR__RESERVED_SET(given->sink, "weir_sink") ? WEIR_INVALID : WEIR_OK;
+    return WEIR__RESERVED_SET(given->sink, "weir_sink") ? WEIR_INVALID
+                                                        : check_sink_contexts(of, given);
 }
 
 static weir_status check_declared(const weir_pipeline_batcher *given, size_t number) {

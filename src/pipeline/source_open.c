@@ -84,7 +84,16 @@ static weir_status check_source_options(const weir_source_options *options) {
                             (int)options->when_full);
     }
     weir_status status = weir__source_check_reopen(options->reopen_ns, options->reopen_most_ns);
-    return status == WEIR_OK ? check_driver(options->driver) : status;
+    status = status == WEIR_OK ? check_driver(options->driver) : status;
+    if (status == WEIR_OK && options->driver != NULL && options->driver->needs_context &&
+        options->context == NULL) {
+        return weir__refuse(
+            WEIR_INVALID,
+            "driver %s: context (of a pipeline, source_contexts) must be the source "
+            "that the driver is of, got NULL",
+            options->driver->name != NULL ? options->driver->name : "driver");
+    }
+    return status;
 }
 
 static void fill_driver(weir_source *source, const weir_source_driver *driver) {

@@ -153,8 +153,11 @@ static void close_store(void *context) {
     weir__file_place_close(&sink->place);
 }
 
-static const weir_sink file_sink_table = {
-    .name = "file", .open = open_store, .write = append_batch, .close = close_store};
+static const weir_sink file_sink_table = {.name = "file",
+                                          .needs_context = true,
+                                          .open = open_store,
+                                          .write = append_batch,
+                                          .close = close_store};
 
 /* ---- options ------------------------------------------------------------------------- */
 

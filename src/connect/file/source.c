@@ -308,6 +308,7 @@ weir_status weir_file_source_open(const weir_file_source_options *options, weir_
         (struct weir__file_reader){.options = &source->options, .delimiter = &source->delimiter};
     source->driver = (weir_source_driver){.name = "file",
                                           .cumulative = true,
+                                          .needs_context = true,
                                           .span = source->options.span,
                                           .open = open_files,
                                           .pull = pull_lines,

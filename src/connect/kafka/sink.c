@@ -302,8 +302,11 @@ weir_status weir_kafka_sink_open(const weir_kafka_sink_options *options, weir_ka
         weir_kafka_sink_close(sink);
         return status;
     }
-    sink->table = (weir_sink){
-        .name = "kafka", .open = open_kafka_sink, .write = produce_batch, .close = drop_producer};
+    sink->table = (weir_sink){.name = "kafka",
+                              .needs_context = true,
+                              .open = open_kafka_sink,
+                              .write = produce_batch,
+                              .close = drop_producer};
     *out = sink;
     return WEIR_OK;
 }

@@ -280,6 +280,7 @@ weir_status weir_kafka_source_open(const weir_kafka_source_options *options,
     }
     source->driver = (weir_source_driver){.name = "kafka",
                                           .cumulative = true,
+                                          .needs_context = true,
                                           .span = source->options.span,
                                           .lease_ns = LEASE_MS * (uint64_t)WEIR__KAFKA_MS,
                                           .open = open_kafka_source,

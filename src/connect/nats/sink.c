@@ -311,6 +311,7 @@ weir_status weir_nats_sink_open(const weir_nats_sink_options *options, weir_nats
     }
     sink->table = (weir_sink){.name = "nats",
                               .idempotent = options->id_of != NULL,
+                              .needs_context = true,
                               .open = open_sink,
                               .write = write_batch,
                               .close = close_sink};

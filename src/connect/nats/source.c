@@ -75,6 +75,7 @@ weir_status weir_nats_source_open(const weir_nats_source_options *options, weir_
         return status;
     }
     source->driver = (weir_source_driver){.name = "nats",
+                                          .needs_context = true,
                                           .lease_ns = source->options.ack_wait_ns,
                                           .open = weir__nats_open_source,
                                           .pull = weir__nats_pull,

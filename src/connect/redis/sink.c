@@ -140,6 +140,7 @@ weir_status weir_redis_sink_open(const weir_redis_sink_options *options, weir_re
     }
     sink->table = (weir_sink){.name = "redis",
                               .idempotent = options->id_of != NULL,
+                              .needs_context = true,
                               .open = open_redis_sink,
                               .write = add_batch,
                               .close = close_redis_sink};

@@ -319,6 +319,7 @@ weir_status weir_redis_source_open(const weir_redis_source_options *options,
         return status;
     }
     source->driver = (weir_source_driver){.name = "redis",
+                                          .needs_context = true,
                                           .lease_ns = source->options.lease_ns,
                                           .open = open_member,
                                           .pull = pull_entries,

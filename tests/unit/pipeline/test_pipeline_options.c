@@ -30,6 +30,8 @@ static void never_prepared(void *context, weir_message *messages, size_t count) 
 static const weir_ref nobody = {12345};
 
 static const weir_sink sound = {.write = never_written};
+static const weir_sink of_a_context = {.needs_context = true, .write = never_written};
+static void *const no_contexts[] = {NULL};
 static const weir_sink odd_name = {.name = "a\tb", .write = never_written};
 
 static void spoil_more(int which) {
@@ -60,6 +62,17 @@ static void spoil_more(int which) {
         break;
     case 47:
         options->source = NULL, options->source_count = 0;
+        break;
+    case 50:
+        scene.driver.needs_context = true;
+        options->source_contexts = NULL;
+        break;
+    case 51:
+        first->handle_batch = NULL, first->sink = &of_a_context;
+        break;
+    case 52:
+        first->handle_batch = NULL, first->sink = &of_a_context;
+        first->sink_contexts = no_contexts;
         break;
     default:
         break;
@@ -274,6 +287,14 @@ static const char *const why[] = {
     "source_contexts must be NULL where there is no source",
     "reopen_most_ns must be at least reopen_ns, 7, got 6",
     "reopen_most_ns must be at least reopen_ns, 100000000, got 99999999",
+    "driver scene: context (of a pipeline, source_contexts) must be the source that the driver is "
+    "of, "
+    "got NULL",
+    "batchers[0].sink_contexts must be the sinks that its table is of, one for each of count, got "
+    "NULL",
+    "batchers[0].sink_contexts must be the sinks that its table is of, one for each of count, got "
+    "NULL "
+    "in it",
 };
 
 /* Of another runtime: the refusal comes before any of its sources is opened. */

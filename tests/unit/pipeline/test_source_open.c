@@ -38,6 +38,10 @@ static void bad_options_are_refused(struct rig *rig) {
     refuse("reopen_most_ns must be at least reopen_ns, 100, got 99");
     f->driver.pull = NULL;
     refuse("driver scene: pull must be set");
+    f->driver.needs_context = true;
+    f->options.context = NULL;
+    refuse("driver scene: context (of a pipeline, source_contexts) must be the source that the "
+           "driver is of, got NULL");
     f->driver.span = 5;
     refuse("driver scene: span is for cumulative sources, got 5");
     f->driver.cumulative = true;
