@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* How long each connection may take when its source ends, and there are acks to be told. */
+static const uint64_t at_the_end_ns = 500000000;
+
 bool weir__nats_connected(const weir_nats_source *source) {
     return natsConnection_Status(source->asking) == NATS_CONN_STATUS_CONNECTED &&
            natsConnection_Status(source->telling) == NATS_CONN_STATUS_CONNECTED;
@@ -18,7 +21,8 @@ weir_pulled weir__nats_away(const weir_nats_source *source) {
                                ? source->telling
                                : source->asking;
     natsConnection_GetLastError(gone, &why);
-    weir_refuse(WEIR_SYSTEM, "nats: the connection to %s is lost%s%s", source->options.server.url,
+    weir_refuse(WEIR_SYSTEM, "nats: the connection to %s is lost%s%s",
+                weir__nats_address_shown(&source->addresses),
                 why != NULL && *why != '\0' ? ": " : "", why != NULL ? why : "");
     return WEIR_LOST;
 }
@@ -82,8 +86,7 @@ static void give_back(weir_nats_source *source) {
 
 /* ---- let go of, and made --------------------------------------------------------------- */
 
-void weir__nats_let_go(void *context) {
-    weir_nats_source *source = context;
+void weir__nats_let_go(weir_nats_source *source) {
     if (source->incoming != NULL) {
         give_back(source);
         natsSubscription_Destroy(source->incoming);
@@ -110,16 +113,45 @@ static weir_pulled listen_for(weir_nats_source *source) {
     return said == NATS_OK ? WEIR_PULLED : weir__nats_lost("its inbox", said);
 }
 
-weir_pulled weir__nats_open_source(void *context) {
-    weir_nats_source *source = context;
-    weir__nats_let_go(source);
-    weir_pulled pulled = weir__nats_connect(&source->options.server, false, &source->telling);
+/* Its source ends meanwhile: nobody waits for what is not there yet. */
+static weir_pulled goes_on(struct weir__nats_end *end) {
+    if (end == NULL || !weir__nats_end_asked(end)) {
+        return WEIR_PULLED;
+    }
+    weir_refuse(WEIR_INVALID, "nats: the source ends, and connects no more");
+    return WEIR_LOST;
+}
+
+/* Both connections.  Where its source has ended already they are for what is still to be told: what
+ * there is at the server was looked at before. */
+static weir_pulled connect_both(weir_nats_source *source,
+                                const struct weir__nats_attempt *attempt) {
+    const weir_nats_server *server = &source->options.server;
+    weir_pulled pulled =
+        weir__nats_connect(server, &source->addresses, attempt, false, &source->telling);
     if (pulled == WEIR_PULLED) {
+        pulled = goes_on(attempt->end);
+    }
+    if (pulled == WEIR_PULLED && attempt->end != NULL) {
         pulled = weir__nats_have_consumer(source);
     }
     if (pulled == WEIR_PULLED) {
-        pulled = weir__nats_connect(&source->options.server, true, &source->asking);
+        pulled = goes_on(attempt->end);
     }
+    return pulled == WEIR_PULLED
+               ? weir__nats_connect(server, &source->addresses, attempt, true, &source->asking)
+               : pulled;
+}
+
+weir_pulled weir__nats_open_source(void *context) {
+    weir_nats_source *source = context;
+    const bool ends = weir__nats_end_asked(&source->end);
+    const uint64_t timeout_ns = source->options.server.timeout_ns;
+    const struct weir__nats_attempt attempt = {
+        .within_ns = ends && timeout_ns > at_the_end_ns ? at_the_end_ns : timeout_ns,
+        .end = ends ? NULL : &source->end};
+    weir__nats_let_go(source);
+    weir_pulled pulled = connect_both(source, &attempt);
     if (pulled == WEIR_PULLED) {
         pulled = listen_for(source);
     }
@@ -127,4 +159,15 @@ weir_pulled weir__nats_open_source(void *context) {
         weir__nats_let_go(source);
     }
     return pulled;
+}
+
+void weir__nats_wake_source(void *context) {
+    weir_nats_source *source = context;
+    weir__nats_end_set(&source->end, true);
+}
+
+void weir__nats_close_source(void *context) {
+    weir_nats_source *source = context;
+    weir__nats_let_go(source);
+    weir__nats_end_set(&source->end, false); /* it may be another source's */
 }
