@@ -66,10 +66,31 @@ static bool take_late(weir_nats_source *source, struct late *late) {
     return drains && natsSubscription_DrainCompletionStatus(source->incoming) == NATS_OK;
 }
 
+/* Requests that are out are of nobody now, and the server finds that out when it looks for what
+ * waits, as it does to answer this.  Otherwise it would only when it has a message for one of them
+ * (and some servers, 2.9 among them, then keep that message until ack_wait has passed).  Asked for
+ * where they were: so it is heard behind the end of their inbox. */
+static void end_requests(weir_nats_source *source) {
+    jsConsumerInfo *info = NULL;
+    jsCtx *stream = NULL;
+    jsOptions options;
+    jsOptions_Init(&options);
+    options.Wait = weir__nats_in_ms(source->options.server.timeout_ns);
+    if (natsConnection_JetStream(&stream, source->asking, &options) == NATS_OK) {
+        js_GetConsumerInfo(&info, stream, source->stream.name, source->options.consumer, NULL,
+                           NULL);
+    }
+    jsConsumerInfo_Destroy(info);
+    jsCtx_Destroy(stream);
+}
+
 /* It goes to others at once: not before its request is gone, which would have it again. */
 static void give_back(weir_nats_source *source) {
     struct late late = {0};
     bool gone = take_late(source, &late);
+    if (gone && source->asks.count > 0) {
+        end_requests(source);
+    }
     for (size_t i = 0; i < late.count; i++) {
         if (gone && source->telling != NULL) {
             weir__nats_tell(source, late.each[i], "-NAK");
