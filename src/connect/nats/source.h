@@ -33,6 +33,7 @@ struct weir_nats_source {
     natsSubscription *incoming;
     struct weir__nats_asks asks;
     natsMsg *held;
+    unsigned last_tries; /* of opening it though its source ends */
     uint64_t expires_ns; /* of its requests: what the consumer takes, too */
 };
 

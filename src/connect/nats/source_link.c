@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* How long each connection may take when its source ends, and there are acks to be told. */
+/* How long the first attempt for acks that are left may take when its source ends. */
 static const uint64_t at_the_end_ns = 500000000;
 
 bool weir__nats_connected(const weir_nats_source *source) {
@@ -164,13 +164,25 @@ static weir_pulled connect_both(weir_nats_source *source,
                : pulled;
 }
 
+/* A source that ends has a deadline, which is not known here: the first attempts are short, and
+ * none is as long as the pipeline waits for. */
+static uint64_t time_to_connect(weir_nats_source *source, bool ends) {
+    enum { DOUBLED_MOST = 16 };
+    const uint64_t timeout_ns = source->options.server.timeout_ns;
+    const uint64_t most_ns = timeout_ns - timeout_ns / 4;
+    if (!ends) {
+        return timeout_ns;
+    }
+    const uint64_t ns = at_the_end_ns << source->last_tries;
+    source->last_tries += source->last_tries < DOUBLED_MOST;
+    return ns < most_ns ? ns : most_ns;
+}
+
 weir_pulled weir__nats_open_source(void *context) {
     weir_nats_source *source = context;
     const bool ends = weir__nats_end_asked(&source->end);
-    const uint64_t timeout_ns = source->options.server.timeout_ns;
-    const struct weir__nats_attempt attempt = {
-        .within_ns = ends && timeout_ns > at_the_end_ns ? at_the_end_ns : timeout_ns,
-        .end = ends ? NULL : &source->end};
+    const struct weir__nats_attempt attempt = {.within_ns = time_to_connect(source, ends),
+                                               .end = ends ? NULL : &source->end};
     weir__nats_let_go(source);
     weir_pulled pulled = connect_both(source, &attempt);
     if (pulled == WEIR_PULLED) {
@@ -190,5 +202,6 @@ void weir__nats_wake_source(void *context) {
 void weir__nats_close_source(void *context) {
     weir_nats_source *source = context;
     weir__nats_let_go(source);
+    source->last_tries = 0;
     weir__nats_end_set(&source->end, false); /* it may be another source's */
 }
