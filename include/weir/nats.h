@@ -47,7 +47,9 @@ struct __natsOptions; /* libnats' natsOptions */
 
 /* Which servers, and who one is to them.  Strings are copied. */
 typedef struct weir_nats_server {
-    const char *url;  /* one or several, with commas between; default nats://127.0.0.1:4222      */
+    /* One address, or up to 16 with commas between; default nats://127.0.0.1:4222.  Their order is
+     * drawn once; when one cannot be connected to, or is lost, the next one is tried. */
+    const char *url;
     const char *name; /* of the connection, for the server's monitoring; default "weir"          */
     const char *user; /* with `password`                                                         */
     const char *password;
@@ -56,8 +58,11 @@ typedef struct weir_nats_server {
     const char *ca;          /* a file of certificates that the server's must come from: TLS     */
     const char *certificate; /* a file with the client's own, and `key`: TLS                     */
     const char *key;
-    uint64_t timeout_ns; /* of connecting, of each question and write; default 2 s                */
-    /* Unless NULL: called before each connection is made, behind all the above, to set whatever
+    /* Of connecting, all addresses together, and of each question and write; 1 ms at least; default
+     * 2 s.  A source that ends may take so long beyond its deadline: a pipeline waits 2 s for it.
+     */
+    uint64_t timeout_ns;
+    /* Unless NULL: called before each attempt to connect, behind all the above, to set whatever
      * else libnats has (natsOptions_Set...).  0, or it is BROKEN.  On the source's or sink's
      * thread. */
     int (*configure)(void *context, struct __natsOptions *options);
@@ -71,8 +76,8 @@ typedef struct weir_nats_source_options {
     weir_nats_server server;
     const char *stream; /* required */
     /* Required: a durable pull consumer of it, which several sources, also of other processes and
-     * machines, may share.  It is made, with what follows, if it is not there; else it is as it
-     * is. */
+     * machines, may share.  It is made, with what follows, if it is not there.  If it is, it must
+     * have what is given here: else the source is BROKEN, and says what differs. */
     const char *consumer;
     bool bind; /* nothing is made: what is not there is waited for, with back-off      */
     /* Of a stream that is made, if it is not there; NULL: none is. */
@@ -81,7 +86,8 @@ typedef struct weir_nats_source_options {
     unsigned replicas; /* of the stream, and so of its consumers; 1 to 5; default 1              */
     bool in_memory;    /* the stream is kept in memory, not in files                             */
     /* Of a consumer that is made. */
-    const char *filter;   /* only messages of this subject, wildcards included; default all   */
+    const char *filter;   /* only messages of this subject, wildcards included; default all; with */
+                          /* `bind`: default what it has                                          */
     uint64_t ack_wait_ns; /* who has not answered so long is deemed lost, and his message is
                               * delivered again; 10 ms at least; default 30 s.  A consumer that is
                               * there must not have less                                          */
@@ -119,9 +125,10 @@ void weir_nats_source_close(weir_nats_source *source);
 
 typedef struct weir_nats_sink_options {
     weir_nats_server server;
-    const char *subject; /* where all messages are published; or */
+    const char *subject; /* where all messages are published, up to 255 characters; or */
     /* where each is: writes it, with its end, into `room` bytes, and returns 0; else the message
-     * has FAILED, as it has where that is empty, or has blanks, controls, * or > in it. */
+     * has FAILED, as it has where that is no subject: tokens with dots between them, none of them
+     * empty, without blanks, controls, * and >. */
     int (*subject_of)(void *context, const weir_message *message, char *subject, size_t room);
     /* Unless NULL: writes what tells a message from all others, as subject_of does.  The server
      * stores one id once within its stream's duplicate window (two minutes by default), so what is

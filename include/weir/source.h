@@ -43,6 +43,7 @@
 
 #include <weir/inlet.h>
 #include <weir/message.h>
+#include <weir/runtime.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -165,6 +166,9 @@ typedef struct weir_source_driver {
  *             One message always has room in an empty ledger, however large.
  * weir_pull_room  how many it would take, as far as max_outstanding goes.
  * weir_pull_flush sends on what was added; done when the pull returns, and now and then.
+ * weir_pull_log   has the runtime log a line, "source NAME: " before it, cut off behind 511 bytes:
+ *             of what is amiss though it goes on.  (Why a driver is LOST or BROKEN is logged by
+ *             itself: weir_refuse.)  Arguments  format: as printf's.
  * weir_pull_stopping  it had better return: true, too, as soon as the source is to end.
  * weir_pull_lane_full  of a cumulative source: nothing of that lane is taken at present.
  * weir_pull_revoke  a lane goes to somebody else (a rebalance): waits up to wait_ns until what is
@@ -175,6 +179,11 @@ typedef struct weir_source_driver {
 bool weir_pull_add(weir_pull *pull, const weir_incoming *incoming);
 uint64_t weir_pull_room(const weir_pull *pull);
 void weir_pull_flush(weir_pull *pull);
+void weir_pull_log(const weir_pull *pull, weir_log_level level, const char *format, ...)
+#ifdef __GNUC__
+    __attribute__((format(printf, 3, 4)))
+#endif
+    ;
 bool weir_pull_stopping(const weir_pull *pull);
 bool weir_pull_lane_full(const weir_pull *pull, uint32_t lane);
 void weir_pull_revoke(weir_pull *pull, uint32_t lane, uint64_t wait_ns);

@@ -18,19 +18,25 @@ struct weir__texts {
     bool failed; /* there was no memory for one */
 };
 
-/* A copy; NULL for NULL, and where it failed. */
-static inline const char *weir__text_keep(struct weir__texts *texts, const char *text) {
-    size_t bytes = text == NULL ? 0 : strlen(text) + 1;
-    char *copy = text == NULL ? NULL : malloc(bytes);
+/* A copy of `count` characters; NULL where it failed. */
+static inline const char *weir__text_keep_some(struct weir__texts *texts, const char *text,
+                                               size_t count) {
+    char *copy = malloc(count + 1);
     char **kept = copy == NULL ? NULL : realloc(texts->kept, (texts->count + 1) * sizeof *kept);
     if (kept == NULL) {
-        texts->failed = texts->failed || text != NULL;
+        texts->failed = true;
         free(copy);
         return NULL;
     }
     texts->kept = kept;
     texts->kept[texts->count++] = copy;
-    return memcpy(copy, text, bytes);
+    copy[count] = '\0';
+    return memcpy(copy, text, count);
+}
+
+/* A copy; NULL for NULL, and where it failed. */
+static inline const char *weir__text_keep(struct weir__texts *texts, const char *text) {
+    return text == NULL ? NULL : weir__text_keep_some(texts, text, strlen(text));
 }
 
 static inline void weir__texts_free(struct weir__texts *texts) {

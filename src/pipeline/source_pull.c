@@ -10,6 +10,8 @@
 #include "pipeline/source.h"
 #include "runtime/errand.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- room ----------------------------------------------------------------------- */
@@ -198,6 +200,18 @@ void weir_pull_flush(weir_pull *pull) {
     if (!weir__missing(pull, "pull")) {
         weir__source_send(pull->source);
     }
+}
+
+void weir_pull_log(const weir_pull *pull, weir_log_level level, const char *format, ...) {
+    char what[512];
+    va_list arguments;
+    if (weir__missing(pull, "pull") || weir__missing(format, "format")) {
+        return;
+    }
+    va_start(arguments, format);
+    vsnprintf(what, sizeof what, format, arguments);
+    va_end(arguments);
+    weir__source_log(pull->source, level, "%s", what);
 }
 
 bool weir_pull_stopping(const weir_pull *pull) {

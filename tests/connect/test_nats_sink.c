@@ -259,7 +259,7 @@ static void gives_back_what_no_stream_takes(void **state) {
 /* Subjects and ids that are made of what a message has. */
 static int wild_subject_of(void *context, const weir_message *message, char *subject, size_t room) {
     static const char *const wild[] = {"out.ok", "out.a b", "out.a 1\r\nx\r\nPUB out.b",
-                                       "",       "out.*",   "out.ok"};
+                                       "out..a", "out.*",   "out.ok"};
     (void)context;
     snprintf(subject, room, "%s", wild[tally_number(message)]);
     return 0;
@@ -387,7 +387,15 @@ static void refuses_bad_options(void **state) {
     } rows[] = {
         {{.subject = NULL}, "one of subject and subject_of"},
         {{.subject = "a", .subject_of = subject_of}, "one of subject and subject_of"},
-        {{.subject = "a.*"}, "subject must be without"},
+        {{.subject = "a.*"}, "without * and >, got \"a.*\""},
+        {{.subject = ">"}, "without * and >"},
+        {{.subject = ""}, "subject must be tokens"},
+        {{.subject = "."}, "subject must be tokens"},
+        {{.subject = "a..b"}, "got \"a..b\""},
+        {{.subject = ".a"}, "subject must be tokens"},
+        {{.subject = "a."}, "subject must be tokens"},
+        {{.subject = "a\x01"}, "without blanks and controls"},
+        {{.subject = "a", .server = {.url = ","}}, "server.url must be an address"},
         {{.subject = "a", .confirm_ns = 1}, "confirm_ns must be at least 1000000, got 1"},
         {{.subject = "a", .stream = "S", .subject_count = 1}, "subject_count must be 0"},
         {{.subject = "a", .server = {.token = "t", .user = "u", .password = "p"}}, "server.token"},

@@ -6,8 +6,8 @@
  * Method: pipelines with threads against a server of the test's own, directly or by a proxy; all
  * messages have numbers, and the consumer's own figures say what the server knows of.
  */
-#include "connect/engine.h"
 #include "connect/heard.h"
+#include "connect/nats_trial.h"
 #include "connect/proxy.h"
 #include "connect/tally.h"
 #include "support/cmocka.h"
@@ -23,162 +23,39 @@
 #include <weir/nats.h>
 #include <weir/weir.h>
 
-#define MS UINT64_C(1000000)
-#define S  (1000 * MS)
-
 enum { FEW = 500, MANY = 20000 };
-
-static struct engine server;
-static char url[64];
-
-/* ---- the test's own client ----------------------------------------------------------- */
-
-static natsConnection *connection;
-static jsCtx *jetstream;
-
-static void connect_client(void) {
-    jsOptions options;
-    jsOptions_Init(&options);
-    options.Wait = 5000;
-    assert_int_equal(natsConnection_ConnectTo(&connection, url), NATS_OK);
-    assert_int_equal(natsConnection_JetStream(&jetstream, connection, &options), NATS_OK);
-}
-
-static void disconnect_client(void) {
-    jsCtx_Destroy(jetstream);
-    natsConnection_Destroy(connection);
-    jetstream = NULL;
-    connection = NULL;
-}
-
-static void make_stream(const char *name) {
-    jsStreamConfig config;
-    jsStreamConfig_Init(&config);
-    config.Name = name;
-    config.Subjects = (const char *[]){"jobs.>"};
-    config.SubjectsLen = 1;
-    js_DeleteStream(jetstream, name, NULL, NULL);
-    assert_int_equal(js_AddStream(NULL, jetstream, &config, NULL, NULL), NATS_OK);
-}
-
-/* `count` messages from `first` on, each with its number and some more. */
-static void publish(size_t first, size_t count, size_t bytes) {
-    char *text = calloc(1, bytes + 32), subject[32];
-    for (size_t i = first; i < first + count; i++) {
-        int length = snprintf(text, 32, "%zu ", i);
-        memset(text + length, 'x', bytes);
-        snprintf(subject, sizeof subject, "jobs.%zu", i % 7);
-        assert_int_equal(js_PublishAsync(jetstream, subject, text, length + (int)bytes, NULL),
-                         NATS_OK);
-    }
-    jsPubOptions options;
-    jsPubOptions_Init(&options);
-    options.MaxWait = 20000;
-    assert_int_equal(js_PublishAsyncComplete(jetstream, &options), NATS_OK);
-    free(text);
-}
-
-/* What the server knows: delivered and not acked, and not delivered yet. */
-static void read_consumer(uint64_t *not_acked, uint64_t *waiting) {
-    jsConsumerInfo *info = NULL;
-    assert_int_equal(js_GetConsumerInfo(&info, jetstream, "JOBS", "worker", NULL, NULL), NATS_OK);
-    *not_acked = (uint64_t)info->NumAckPending;
-    *waiting = info->NumPending;
-    jsConsumerInfo_Destroy(info);
-}
-
-static bool all_acked(void *context) {
-    uint64_t not_acked, waiting;
-    (void)context;
-    read_consumer(&not_acked, &waiting);
-    return not_acked == 0 && waiting == 0;
-}
-
-/* ---- the pipeline that is tried -------------------------------------------------------- */
-
-struct trial {
-    weir_nats_source *source;
-    weir_runtime *runtime;
-    weir_pipeline *pipeline;
-    weir_pipeline_stats stats;
-};
-
-static weir_outcome (*handle)(size_t number, const weir_message *message);
-
-static weir_outcome handle_message(void *context, weir_work *work, weir_message *message) {
-    size_t number = tally_number(message);
-    (void)context, (void)work;
-    weir_outcome outcome = handle == NULL ? WEIR_MESSAGE_OK : handle(number, message);
-    if (outcome == WEIR_MESSAGE_OK) {
-        tally_note(number);
-    }
-    return outcome;
-}
-
-static void begin(struct trial *trial, const weir_nats_source_options *options, size_t outstanding,
-                  size_t bytes) {
-    heard_begin();
-    assert_int_equal(weir_nats_source_open(options, &trial->source), WEIR_OK);
-    assert_int_equal(
-        weir_runtime_open(&(weir_runtime_options){.workers = 1, .log = heard_log}, &trial->runtime),
-        WEIR_OK);
-    assert_int_equal(
-        weir_pipeline_open(
-            trial->runtime,
-            &(weir_pipeline_options){.source = weir_nats_source_driver(trial->source),
-                                     .source_contexts = (void *[]){trial->source},
-                                     .source_count = 1,
-                                     .max_outstanding = outstanding,
-                                     .max_outstanding_bytes = bytes,
-                                     .shutdown_ns = 2 * S,
-                                     .processors = {.count = 2, .handle_message = handle_message}},
-            &trial->pipeline),
-        WEIR_OK);
-}
-
-static void end(struct trial *trial) {
-    assert_int_equal(weir_pipeline_close(trial->pipeline, &trial->stats), WEIR_OK);
-    assert_int_equal(weir_runtime_close(trial->runtime, NULL), WEIR_OK);
-    weir_nats_source_close(trial->source);
-    handle = NULL;
-}
-
-static weir_nats_source_options options_at(const char *address) {
-    return (weir_nats_source_options){
-        .server = {.url = address}, .stream = "JOBS", .consumer = "worker", .ack_wait_ns = 2 * S};
-}
 
 /* ---- the usual ------------------------------------------------------------------------ */
 
 static void pulls_and_acks_all(void **state) {
-    struct trial trial;
-    const weir_nats_source_options options = options_at(url);
+    struct nats_trial trial;
+    const weir_nats_source_options options = nats_options_at(nats_url);
     (void)state;
-    make_stream("JOBS");
-    publish(0, MANY, 20);
+    nats_make_stream("JOBS");
+    nats_publish(0, MANY, 20);
     tally_begin(MANY);
-    begin(&trial, &options, 0, 0);
+    nats_begin(&trial, &options, 0, 0);
     assert_true(tally_wait(20));
-    assert_true(tally_until(all_acked, NULL, 10));
-    end(&trial);
+    assert_true(tally_until(nats_all_acked, NULL, 10));
+    nats_end(&trial);
     tally_check();
     assert_int_equal(tally_again(), 0);
     assert_int_equal(trial.stats.acked, MANY);
 }
 
 static void bounds_bytes_and_takes_large_ones(void **state) {
-    struct trial trial;
-    const weir_nats_source_options options = options_at(url);
+    struct nats_trial trial;
+    const weir_nats_source_options options = nats_options_at(nats_url);
     (void)state;
-    make_stream("JOBS");
-    publish(0, 20, 100);
-    publish(20, 5, 200000); /* each larger than all that may be out */
-    publish(25, 20, 100);
+    nats_make_stream("JOBS");
+    nats_publish(0, 20, 100);
+    nats_publish(20, 5, 200000); /* each larger than all that may be out */
+    nats_publish(25, 20, 100);
     tally_begin(45);
-    begin(&trial, &options, 0, 50000);
+    nats_begin(&trial, &options, 0, 50000);
     assert_true(tally_wait(20));
-    assert_true(tally_until(all_acked, NULL, 10));
-    end(&trial);
+    assert_true(tally_until(nats_all_acked, NULL, 10));
+    nats_end(&trial);
     tally_check();
 }
 
@@ -194,11 +71,11 @@ static weir_outcome key_and_time(size_t number, const weir_message *message) {
 }
 
 static void tells_subject_time_and_header(void **state) {
-    struct trial trial;
-    weir_nats_source_options options = options_at(url);
+    struct nats_trial trial;
+    weir_nats_source_options options = nats_options_at(nats_url);
     (void)state;
     options.headers = true;
-    make_stream("JOBS");
+    nats_make_stream("JOBS");
     for (size_t i = 0; i < 10; i++) {
         char text[16], subject[16];
         jsPubOptions publishing;
@@ -207,14 +84,14 @@ static void tells_subject_time_and_header(void **state) {
         snprintf(subject, sizeof subject, "jobs.%zu", i % 7);
         publishing.MsgId = text;
         assert_int_equal(
-            js_Publish(NULL, jetstream, subject, text, (int)strlen(text), &publishing, NULL),
+            js_Publish(NULL, nats_jetstream, subject, text, (int)strlen(text), &publishing, NULL),
             NATS_OK);
     }
     tally_begin(10);
-    handle = key_and_time;
-    begin(&trial, &options, 0, 0);
+    nats_handle = key_and_time;
+    nats_begin(&trial, &options, 0, 0);
     assert_true(tally_wait(20));
-    end(&trial);
+    nats_end(&trial);
 }
 
 /* ---- outcomes ------------------------------------------------------------------------- */
@@ -227,20 +104,20 @@ static weir_outcome some_fail(size_t number, const weir_message *message) {
 }
 
 static void counts_redeliveries_and_ends_the_dead(void **state) {
-    struct trial trial;
-    const weir_nats_source_options options = options_at(url);
+    struct nats_trial trial;
+    const weir_nats_source_options options = nats_options_at(nats_url);
     (void)state;
-    make_stream("JOBS");
-    publish(0, FEW, 10);
+    nats_make_stream("JOBS");
+    nats_publish(0, FEW, 10);
     tally_begin(FEW);
     for (size_t i = 0; i < FEW; i += 7) {
         tally_note(i); /* will not come */
     }
-    handle = some_fail;
-    begin(&trial, &options, 0, 0);
+    nats_handle = some_fail;
+    nats_begin(&trial, &options, 0, 0);
     assert_true(tally_wait(20));
-    assert_true(tally_until(all_acked, NULL, 10)); /* the dead, too: they never come again */
-    end(&trial);
+    assert_true(tally_until(nats_all_acked, NULL, 10)); /* the dead, too: they never come again */
+    nats_end(&trial);
     size_t dead = (FEW + 6) / 7, naks = 0;
     for (size_t i = 0; i < FEW; i += 3) {
         naks += i % 7 != 0 ? 2 : 0;
@@ -261,18 +138,18 @@ static weir_outcome slow_one(size_t number, const weir_message *message) {
 
 /* Longer than ack_wait: without its lease it would come again. */
 static void extends_what_takes_long(void **state) {
-    struct trial trial;
-    weir_nats_source_options options = options_at(url);
+    struct nats_trial trial;
+    weir_nats_source_options options = nats_options_at(nats_url);
     (void)state;
     options.ack_wait_ns = 300 * MS;
-    make_stream("JOBS");
-    publish(0, 1, 10);
+    nats_make_stream("JOBS");
+    nats_publish(0, 1, 10);
     tally_begin(1);
-    handle = slow_one;
-    begin(&trial, &options, 0, 0);
+    nats_handle = slow_one;
+    nats_begin(&trial, &options, 0, 0);
     assert_true(tally_wait(20));
-    assert_true(tally_until(all_acked, NULL, 10));
-    end(&trial);
+    assert_true(tally_until(nats_all_acked, NULL, 10));
+    nats_end(&trial);
     assert_int_equal(tally_of(0), 1);
     assert_int_equal(trial.stats.acked, 1);
 }
@@ -280,20 +157,20 @@ static void extends_what_takes_long(void **state) {
 /* ---- faults --------------------------------------------------------------------------- */
 
 static void waits_for_a_server(void **state) {
-    struct trial trial;
-    const weir_nats_source_options options = options_at(url);
+    struct nats_trial trial;
+    const weir_nats_source_options options = nats_options_at(nats_url);
     (void)state;
-    make_stream("JOBS");
-    publish(0, FEW, 10);
-    disconnect_client();
-    engine_kill(&server, SIGTERM);
+    nats_make_stream("JOBS");
+    nats_publish(0, FEW, 10);
+    nats_disconnect();
+    engine_kill(&nats_server, SIGTERM);
     tally_begin(FEW);
-    begin(&trial, &options, 0, 0);
+    nats_begin(&trial, &options, 0, 0);
     assert_true(tally_until(heard, "cannot connect to", 10));
-    engine_again(&server);
-    connect_client();
+    engine_again(&nats_server);
+    nats_connect();
     assert_true(tally_wait(20));
-    end(&trial);
+    nats_end(&trial);
     tally_check();
 }
 
@@ -304,70 +181,70 @@ static weir_outcome brief_nap(size_t number, const weir_message *message) {
 }
 
 static void outlives_a_crash_of_the_server(void **state) {
-    struct trial trial;
-    weir_nats_source_options options = options_at(url);
+    struct nats_trial trial;
+    weir_nats_source_options options = nats_options_at(nats_url);
     (void)state;
     options.expires_ns = 500 * MS;
-    make_stream("JOBS");
-    publish(0, MANY, 10);
-    disconnect_client();
+    nats_make_stream("JOBS");
+    nats_publish(0, MANY, 10);
+    nats_disconnect();
     tally_begin(MANY);
-    handle = brief_nap;
-    begin(&trial, &options, 1000, 0);
+    nats_handle = brief_nap;
+    nats_begin(&trial, &options, 1000, 0);
     for (int round = 0; round < 2; round++) {
         size_t before = tally_missing();
         for (int i = 0; i < 2000 && before - tally_missing() < MANY / 8; i++) {
             nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
         }
-        engine_kill(&server, SIGKILL);
-        engine_again(&server);
+        engine_kill(&nats_server, SIGKILL);
+        engine_again(&nats_server);
     }
     assert_true(tally_wait(40));
-    connect_client();
-    assert_true(tally_until(all_acked, NULL, 20));
-    end(&trial);
+    nats_connect();
+    assert_true(tally_until(nats_all_acked, NULL, 20));
+    nats_end(&trial);
     tally_check();
 }
 
 static void outlives_broken_connections(void **state) {
-    struct trial trial;
+    struct nats_trial trial;
     char through[64];
-    proxy *between = proxy_start(server.port);
+    proxy *between = proxy_start(nats_server.port);
     snprintf(through, sizeof through, "nats://127.0.0.1:%u", proxy_port(between));
-    const weir_nats_source_options options = options_at(through);
+    const weir_nats_source_options options = nats_options_at(through);
     (void)state;
-    make_stream("JOBS");
-    publish(0, MANY, 50);
+    nats_make_stream("JOBS");
+    nats_publish(0, MANY, 50);
     tally_begin(MANY);
     proxy_cut_behind(between, 300000); /* amid a message */
-    begin(&trial, &options, 0, 0);
+    nats_begin(&trial, &options, 0, 0);
     assert_true(tally_until(heard, "not connected", 20));
     proxy_cut(between, true);
     proxy_cut(between, false);
     assert_true(tally_wait(40));
-    assert_true(tally_until(all_acked, NULL, 20));
-    end(&trial);
+    assert_true(tally_until(nats_all_acked, NULL, 20));
+    nats_end(&trial);
     proxy_end(between);
     tally_check();
 }
 
 /* A server that says nothing more: the end comes by the deadline, and is not held up. */
 static void ends_beside_a_stalled_server(void **state) {
-    struct trial trial;
+    struct nats_trial trial;
     char through[64];
-    proxy *between = proxy_start(server.port);
+    proxy *between = proxy_start(nats_server.port);
     snprintf(through, sizeof through, "nats://127.0.0.1:%u", proxy_port(between));
-    weir_nats_source_options options = options_at(through);
+    weir_nats_source_options options = nats_options_at(through);
     (void)state;
     options.server.timeout_ns = 300 * MS;
-    make_stream("JOBS");
-    publish(0, FEW, 10);
+    nats_make_stream("JOBS");
+    nats_publish(0, FEW, 10);
     tally_begin(FEW);
-    begin(&trial, &options, 0, 0);
+    nats_begin(&trial, &options, 0, 0);
     assert_true(tally_wait(20));
     proxy_stall(between, true);
-    publish(FEW, FEW, 10);
-    end(&trial);
+    nats_publish(FEW, FEW, 10);
+    nats_end(&trial);
     proxy_end(between);
     tally_check();
 }
@@ -380,103 +257,98 @@ static weir_outcome take_a_second(size_t number, const weir_message *message) {
 
 static void *publish_late(void *context) {
     nanosleep(&(struct timespec){.tv_nsec = 600000000}, NULL);
-    publish(1, 20, 10);
+    nats_publish(1, 20, 10);
     return context;
-}
-
-/* The server finds out that nobody waits for a request any more by the message that it sends. */
-static bool most_have_come(void *context) {
-    (void)context;
-    return tally_missing() <= 1;
 }
 
 /* What comes for a request while the source ends is nobody's: others have it at once. */
 static void gives_back_what_came_too_late(void **state) {
-    struct trial trial;
+    struct nats_trial trial;
     pthread_t thread;
-    weir_nats_source_options options = options_at(url);
+    weir_nats_source_options options = nats_options_at(nats_url);
     (void)state;
     options.ack_wait_ns = 30 * S;
-    make_stream("JOBS");
-    publish(0, 1, 10);
+    nats_make_stream("JOBS");
+    nats_publish(0, 1, 10);
     tally_begin(21);
-    handle = take_a_second;
-    begin(&trial, &options, 0, 0);
+    nats_handle = take_a_second;
+    nats_begin(&trial, &options, 0, 0);
     assert_int_equal(pthread_create(&thread, NULL, publish_late, NULL), 0);
     nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
-    end(&trial);
+    nats_end(&trial);
     pthread_join(thread, NULL);
     assert_int_equal(trial.stats.acked, 1);
-    begin(&trial, &options, 0, 0); /* the next one need not wait until ack_wait has passed */
-    assert_true(tally_until(most_have_come, NULL, 15));
-    end(&trial);
+    nats_begin(&trial, &options, 0, 0); /* the next one need not wait until ack_wait has passed */
+    assert_true(tally_wait(15));
+    nats_end(&trial);
 }
 
 /* What others have made asks for less than the options do. */
 static void asks_for_as_long_as_a_consumer_takes(void **state) {
-    struct trial trial;
+    struct nats_trial trial;
     jsConsumerConfig config;
-    weir_nats_source_options options = options_at(url);
+    weir_nats_source_options options = nats_options_at(nats_url);
     (void)state;
     options.server.timeout_ns = UINT64_MAX;
-    make_stream("JOBS");
+    nats_make_stream("JOBS");
     jsConsumerConfig_Init(&config);
     config.Durable = "worker";
     config.AckPolicy = js_AckExplicit;
     config.MaxRequestExpires = 1000000000;
-    assert_int_equal(js_AddConsumer(NULL, jetstream, "JOBS", &config, NULL, NULL), NATS_OK);
-    publish(0, FEW, 10);
+    assert_int_equal(js_AddConsumer(NULL, nats_jetstream, "JOBS", &config, NULL, NULL), NATS_OK);
+    nats_publish(0, FEW, 10);
     tally_begin(FEW);
-    begin(&trial, &options, 0, 0);
+    nats_begin(&trial, &options, 0, 0);
     assert_true(tally_wait(10));
-    end(&trial);
+    nats_end(&trial);
 }
 
 static void takes_long_names(void **state) {
-    struct trial trial;
+    struct nats_trial trial;
     char stream[130], consumer[130];
     jsStreamConfig config;
-    weir_nats_source_options options = options_at(url);
+    weir_nats_source_options options = nats_options_at(nats_url);
     (void)state;
     memset(stream, 'S', sizeof stream);
     memset(consumer, 'c', sizeof consumer);
     stream[129] = consumer[129] = '\0';
-    js_DeleteStream(jetstream, "JOBS", NULL, NULL);
+    js_DeleteStream(nats_jetstream, "JOBS", NULL, NULL);
     jsStreamConfig_Init(&config);
     config.Name = stream;
     config.Subjects = (const char *[]){"jobs.>"};
     config.SubjectsLen = 1;
-    assert_int_equal(js_AddStream(NULL, jetstream, &config, NULL, NULL), NATS_OK);
+    assert_int_equal(js_AddStream(NULL, nats_jetstream, &config, NULL, NULL), NATS_OK);
     options.stream = stream;
     options.consumer = consumer;
-    publish(0, FEW, 10);
+    nats_publish(0, FEW, 10);
     tally_begin(FEW);
-    begin(&trial, &options, 0, 0);
+    nats_begin(&trial, &options, 0, 0);
     assert_true(tally_wait(10));
-    end(&trial);
-    js_DeleteStream(jetstream, stream, NULL, NULL);
+    nats_end(&trial);
+    js_DeleteStream(nats_jetstream, stream, NULL, NULL);
 }
 
 static void says_what_is_wrong(void **state) {
-    struct trial trial;
-    weir_nats_source_options options = options_at(url);
+    struct nats_trial trial;
+    weir_nats_source_options options = nats_options_at(nats_url);
     (void)state;
-    make_stream("JOBS");
+    nats_make_stream("JOBS");
     options.stream = "NONE";
     tally_begin(0);
-    begin(&trial, &options, 0, 0);
+    nats_begin(&trial, &options, 0, 0);
     assert_true(tally_until(heard, "stream NONE", 10));
-    end(&trial);
+    nats_end(&trial);
 
     options.stream = "JOBS";
     options.bind = true;
     options.consumer = "nobody";
-    begin(&trial, &options, 0, 0);
+    nats_begin(&trial, &options, 0, 0);
     assert_true(tally_until(heard, "consumer nobody of stream JOBS", 10));
-    end(&trial);
+    nats_end(&trial);
 }
 
 static void refuses_bad_options(void **state) {
+    static const char *const gaps[] = {"a.*.>", "a..b"};
     static const struct {
         weir_nats_source_options options;
         const char *says;
@@ -490,6 +362,19 @@ static void refuses_bad_options(void **state) {
         {{.stream = "S", .consumer = "w", .subject_count = 1}, "subject_count must be 0"},
         {{.stream = "S", .consumer = "w", .server = {.user = "u"}}, "server.password"},
         {{.stream = "S", .consumer = "w", .server = {.key = "k"}}, "server.certificate"},
+        {{.stream = "S", .consumer = "w", .filter = ""}, "filter must be tokens"},
+        {{.stream = "S", .consumer = "w", .filter = "a b"}, "got \"a b\""},
+        {{.stream = "S", .consumer = "w", .filter = "a."}, "filter must be tokens"},
+        {{.stream = "S", .consumer = "w", .filter = ">.a"}, "> only as the last"},
+        {{.stream = "S", .consumer = "w", .filter = "a*.b"}, "* only as a token"},
+        {{.stream = "S", .consumer = "w", .subjects = gaps, .subject_count = 2},
+         "subjects[1] must be tokens"},
+        {{.stream = "S", .consumer = "w", .server = {.url = ""}}, "server.url must be an address"},
+        {{.stream = "S", .consumer = "w", .server = {.url = " , "}}, "got \" , \""},
+        {{.stream = "S", .consumer = "w", .server = {.url = "a,,b"}}, "got \"a,,b\""},
+        {{.stream = "S", .consumer = "w", .server = {.url = "a:1 b:2"}}, "without blanks"},
+        {{.stream = "S", .consumer = "w", .server = {.url = "1,2,3,4,5,6,7,8,9,a,b,c,d,e,f,g,h"}},
+         "at most 16 addresses"},
         {{.stream = "S", .consumer = "w", .reserved = {1}}, "reserved must be zero"},
         {{.stream = "S", .consumer = "w", .server = {.reserved = {1}}},
          "server.reserved must be zero"},
@@ -503,22 +388,6 @@ static void refuses_bad_options(void **state) {
     }
     assert_int_equal(weir_nats_source_open(NULL, &source), WEIR_INVALID);
     weir_nats_source_close(NULL);
-}
-
-static int start_server(void **state) {
-    (void)state;
-    engine_start(&server, ENGINE_NATS, "");
-    snprintf(url, sizeof url, "nats://127.0.0.1:%u", server.port);
-    connect_client();
-    return 0;
-}
-
-static int end_server(void **state) {
-    (void)state;
-    disconnect_client();
-    engine_end(&server);
-    nats_Close();
-    return 0;
 }
 
 int main(void) {
@@ -538,6 +407,7 @@ int main(void) {
         cmocka_unit_test(takes_long_names),
         cmocka_unit_test(says_what_is_wrong),
     };
-    return engine_found(ENGINE_NATS) ? cmocka_run_group_tests(tests, start_server, end_server)
-                                     : ENGINE_SKIPPED;
+    return engine_found(ENGINE_NATS)
+               ? cmocka_run_group_tests(tests, nats_begin_server, nats_end_server)
+               : ENGINE_SKIPPED;
 }

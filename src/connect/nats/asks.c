@@ -11,11 +11,14 @@
 #include <weir/status.h>
 
 enum { REQUEST_BYTES = 128, GRACE_NS = 1000000000 };
+enum { PAUSE_NS = 20000000, PAUSE_MOST_NS = 1000000000 };
 
 void weir__nats_asks_clear(struct weir__nats_asks *asks) {
     asks->count = 0;
     asks->left = 0;
     asks->alone = asks->limited = false;
+    asks->pause_ns = asks->paused_until_ns = 0;
+    asks->told_crowded = false;
 }
 
 static void remove_ask(struct weir__nats_asks *asks, unsigned place) {
@@ -25,8 +28,8 @@ static void remove_ask(struct weir__nats_asks *asks, unsigned place) {
     asks->limited = asks->limited && asks->count > 0;
 }
 
-/* Half of what is wanted is on its way: more is asked for when less is.  With a bound of bytes
- * there is one request at a time: the server counts for each by itself. */
+/* Half of what is wanted is on its way: a second request asks for more when less is.  With a bound
+ * of bytes there is one at a time: the server counts for each by itself. */
 static bool worth_asking(const struct weir__nats_asks *asks, uint64_t events, bool bounded) {
     if (asks->count == 0) {
         return events > 0;
@@ -39,8 +42,11 @@ natsStatus weir__nats_ask(struct weir__nats_asks *asks, natsConnection *connecti
                           uint64_t expires_ns, uint64_t now_ns) {
     char request[REQUEST_BYTES], reply[WEIR__NATS_INBOX_BYTES + 24];
     bool bounded = bytes != UINT64_MAX && !asks->alone;
-    if (!worth_asking(asks, events, bounded)) {
+    if (now_ns < asks->paused_until_ns || !worth_asking(asks, events, bounded)) {
         return NATS_OK;
+    }
+    if (bounded && asks->most_bytes > 0 && bytes > asks->most_bytes) {
+        bytes = asks->most_bytes;
     }
     uint64_t batch = asks->alone ? 1 : events - asks->left;
     if (asks->most > 0 && batch > asks->most) {
@@ -66,6 +72,7 @@ natsStatus weir__nats_ask(struct weir__nats_asks *asks, natsConnection *connecti
 }
 
 void weir__nats_asks_had(struct weir__nats_asks *asks) {
+    asks->pause_ns = 0;
     if (asks->count == 0) {
         return; /* of one that was forgotten */
     }
@@ -87,16 +94,48 @@ static unsigned find_ask(const struct weir__nats_asks *asks, natsMsg *status) {
     return place;
 }
 
-/* "Exceeded MaxRequestBatch of 100" */
-static bool heard_most(struct weir__nats_asks *asks, const char *text) {
-    const char *of = strstr(text, "MaxRequestBatch of ");
-    uint64_t most = of == NULL ? 0 : strtoull(of + strlen("MaxRequestBatch of "), NULL, 10);
-    bool less = most > 0 && (asks->most == 0 || most < asks->most);
-    asks->most = less ? most : asks->most;
-    return less;
+/* "Exceeded MaxRequestBatch of 100": also of the second request, which had left before that. */
+static bool heard_most(const char *text, const char *what, uint64_t *most) {
+    const char *at = strstr(text, what);
+    uint64_t said = at == NULL ? 0 : strtoull(at + strlen(what), NULL, 10);
+    *most = said > 0 ? said : *most;
+    return said > 0;
 }
 
-weir__nats_said weir__nats_asks_told(struct weir__nats_asks *asks, natsMsg *status) {
+static weir__nats_said pause_asking(struct weir__nats_asks *asks, uint64_t now_ns) {
+    const bool told = asks->told_crowded;
+    asks->pause_ns = asks->pause_ns == 0                  ? PAUSE_NS
+                     : asks->pause_ns < PAUSE_MOST_NS / 2 ? asks->pause_ns * 2
+                                                          : PAUSE_MOST_NS;
+    asks->paused_until_ns = now_ns + asks->pause_ns;
+    asks->told_crowded = true;
+    return told ? WEIR__NATS_GOES_ON : WEIR__NATS_CROWDED;
+}
+
+uint64_t weir__nats_asks_pause(const struct weir__nats_asks *asks, uint64_t now_ns) {
+    return asks->count == 0 && now_ns < asks->paused_until_ns ? asks->paused_until_ns - now_ns : 0;
+}
+
+/* One that has ended a request otherwise than by itself. */
+static weir__nats_said told_conflict(struct weir__nats_asks *asks, const char *text,
+                                     uint64_t now_ns) {
+    if (strstr(text, "MaxWaiting") != NULL) {
+        return pause_asking(asks, now_ns);
+    }
+    if (heard_most(text, "MaxRequestBatch of ", &asks->most) ||
+        heard_most(text, "MaxRequestMaxBytes of ", &asks->most_bytes)) {
+        return WEIR__NATS_GOES_ON;
+    }
+    if (strstr(text, "Exceeds MaxBytes") != NULL) {
+        /* The next one is larger than there is room for: it comes alone. */
+        asks->alone = true;
+        return WEIR__NATS_GOES_ON;
+    }
+    return strstr(text, "push") != NULL ? WEIR__NATS_NEVER : WEIR__NATS_AWAY;
+}
+
+weir__nats_said weir__nats_asks_told(struct weir__nats_asks *asks, natsMsg *status,
+                                     uint64_t now_ns) {
     const char *code = "", *text = "";
     natsMsgHeader_Get(status, "Status", &code);
     natsMsgHeader_Get(status, "Description", &text);
@@ -110,16 +149,12 @@ weir__nats_said weir__nats_asks_told(struct weir__nats_asks *asks, natsMsg *stat
     if (strcmp(code, "408") == 0 || strcmp(code, "404") == 0) {
         return WEIR__NATS_GOES_ON;
     }
-    if (strcmp(code, "409") == 0 && strstr(text, "Bytes") != NULL) {
-        /* The next one is larger than there is room for: it comes alone. */
-        asks->alone = true;
-        return WEIR__NATS_GOES_ON;
+    weir__nats_said said =
+        strcmp(code, "409") == 0 ? told_conflict(asks, text, now_ns) : WEIR__NATS_AWAY;
+    if (said >= WEIR__NATS_AWAY) {
+        weir_refuse(WEIR_SYSTEM, "nats: the server has ended a pull request: %s %s", code, text);
     }
-    if (heard_most(asks, text)) {
-        return WEIR__NATS_GOES_ON;
-    }
-    weir_refuse(WEIR_SYSTEM, "nats: the server has ended a pull request: %s %s", code, text);
-    return strstr(text, "push") != NULL ? WEIR__NATS_NEVER : WEIR__NATS_AWAY;
+    return said;
 }
 
 void weir__nats_asks_expire(struct weir__nats_asks *asks, uint64_t now_ns) {

@@ -4,6 +4,8 @@
  */
 #include "connect/nats/link.h"
 
+#include "connect/nats/subject.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -32,8 +34,12 @@ static weir_status check_server(const weir_nats_server *server) {
 }
 
 weir_status weir__nats_copy_server(struct weir__texts *texts, const weir_nats_server *from,
-                                   weir_nats_server *to) {
+                                   weir_nats_server *to, struct weir__nats_addresses *addresses) {
     weir_status status = check_server(from);
+    if (status == WEIR_OK) {
+        status = weir__nats_copy_addresses(
+            texts, from->url != NULL ? from->url : WEIR_NATS_URL_DEFAULT, addresses);
+    }
     if (status != WEIR_OK) {
         return status;
     }
@@ -91,6 +97,12 @@ weir_status weir__nats_copy_stream(struct weir__texts *texts, const char *name,
         if (subjects[i] == NULL || *subjects[i] == '\0') {
             return weir_refuse(WEIR_INVALID, "subjects[%zu] must be given", i);
         }
+        char what[32];
+        snprintf(what, sizeof what, "subjects[%zu]", i);
+        status = weir__nats_check_subject(what, subjects[i], true);
+        if (status != WEIR_OK) {
+            return status;
+        }
         to->subjects[i] = weir__text_keep(texts, subjects[i]);
     }
     return WEIR_OK;
@@ -112,25 +124,6 @@ weir_pulled weir__nats_lost(const char *tried, natsStatus said) {
     weir_refuse(WEIR_SYSTEM, "nats: %s: %s%s%s", tried, natsStatus_GetText(said),
                 why != NULL ? ": " : "", why != NULL ? why : "");
     return WEIR_LOST;
-}
-
-/* One address, or several with commas between them. */
-static natsStatus set_servers(natsOptions *options, const char *url) {
-    char copy[1024];
-    const char *each[WEIR__NATS_SERVERS];
-    int count = 0;
-    char *rest = NULL;
-    if (strlen(url) >= sizeof copy) {
-        return NATS_INVALID_ARG;
-    }
-    strcpy(copy, url);
-    for (char *one = strtok_r(copy, ", ", &rest); one != NULL; one = strtok_r(NULL, ", ", &rest)) {
-        if (count == WEIR__NATS_SERVERS) {
-            return NATS_INVALID_ARG;
-        }
-        each[count++] = one;
-    }
-    return natsOptions_SetServers(options, each, count);
 }
 
 static natsStatus set_who(natsOptions *options, const weir_nats_server *server) {
@@ -156,13 +149,14 @@ static natsStatus set_who(natsOptions *options, const weir_nats_server *server) 
     return said;
 }
 
-static natsStatus set_options(natsOptions *options, const weir_nats_server *server, bool asap) {
-    natsStatus said = set_servers(options, server->url);
+static natsStatus set_options(natsOptions *options, const weir_nats_server *server,
+                              const char *address, uint64_t within_ns, bool asap) {
+    natsStatus said = natsOptions_SetServers(options, &address, 1);
     if (said == NATS_OK) {
         said = natsOptions_SetName(options, server->name);
     }
     if (said == NATS_OK) {
-        said = natsOptions_SetTimeout(options, weir__nats_in_ms(server->timeout_ns));
+        said = natsOptions_SetTimeout(options, weir__nats_in_ms(within_ns));
     }
     /* Else whoever writes to a server that takes nothing waits as long as that lasts. */
     if (said == NATS_OK) {
@@ -186,15 +180,21 @@ static void hear_nothing(natsConnection *connection, natsSubscription *subscript
     (void)connection, (void)subscription, (void)error, (void)context;
 }
 
-weir_pulled weir__nats_connect(const weir_nats_server *server, bool asap, natsConnection **out) {
+static natsStatus make_options(const weir_nats_server *server, const char *address,
+                               uint64_t within_ns, bool asap, natsOptions **out) {
+    natsStatus said = natsOptions_Create(out);
+    if (said == NATS_OK) {
+        said = natsOptions_SetErrorHandler(*out, hear_nothing, NULL);
+    }
+    return said == NATS_OK ? set_options(*out, server, address, within_ns, asap) : said;
+}
+
+static weir_pulled connect_to(const weir_nats_server *server,
+                              const struct weir__nats_addresses *addresses, uint64_t within_ns,
+                              bool asap, natsConnection **out) {
     natsOptions *options = NULL;
-    natsStatus said = natsOptions_Create(&options);
-    if (said == NATS_OK) {
-        said = natsOptions_SetErrorHandler(options, hear_nothing, NULL);
-    }
-    if (said == NATS_OK) {
-        said = set_options(options, server, asap);
-    }
+    natsStatus said =
+        make_options(server, addresses->each[addresses->at], within_ns, asap, &options);
     if (said != NATS_OK) {
         natsOptions_Destroy(options);
         weir__nats_lost("the options of server", said);
@@ -211,8 +211,29 @@ weir_pulled weir__nats_connect(const weir_nats_server *server, bool asap, natsCo
         return WEIR_PULLED;
     }
     char tried[256];
-    snprintf(tried, sizeof tried, "cannot connect to %s", server->url);
+    snprintf(tried, sizeof tried, "cannot connect to %s", weir__nats_address_shown(addresses));
     return weir__nats_lost(tried, said);
+}
+
+weir_pulled weir__nats_connect(const weir_nats_server *server,
+                               struct weir__nats_addresses *addresses,
+                               const struct weir__nats_attempt *attempt, bool asap,
+                               natsConnection **out) {
+    const uint64_t begun = weir__nats_now();
+    uint64_t gone = 0;
+    weir_pulled pulled = WEIR_LOST;
+    for (unsigned tried = 0; tried < addresses->count && gone < attempt->within_ns; tried++) {
+        if (tried > 0 && attempt->end != NULL && weir__nats_end_asked(attempt->end)) {
+            break;
+        }
+        pulled = connect_to(server, addresses, attempt->within_ns - gone, asap, out);
+        if (pulled != WEIR_LOST) {
+            break;
+        }
+        weir__nats_address_next(addresses);
+        gone = weir__nats_now() - begun;
+    }
+    return pulled;
 }
 
 /* ---- a stream ----------------------------------------------------------------------- */

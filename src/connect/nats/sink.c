@@ -8,6 +8,7 @@
  * same.  What is not confirmed in time is taken back, and the whole batch is written again.
  */
 #include "connect/nats/link.h"
+#include "connect/nats/subject.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -22,6 +23,7 @@ struct weir_nats_sink {
     weir_sink table;
     struct weir__texts texts;
     weir_nats_sink_options options;
+    struct weir__nats_addresses addresses;
     struct weir__nats_stream stream;
     natsConnection *connection;
     jsCtx *jetstream;
@@ -90,8 +92,10 @@ static void close_sink(void *context) {
 static weir_pulled open_sink(void *context) {
     weir_nats_sink *sink = context;
     jsOptions options;
+    const struct weir__nats_attempt attempt = {.within_ns = sink->options.server.timeout_ns};
     close_sink(sink);
-    weir_pulled pulled = weir__nats_connect(&sink->options.server, false, &sink->connection);
+    weir_pulled pulled = weir__nats_connect(&sink->options.server, &sink->addresses, &attempt,
+                                            false, &sink->connection);
     if (pulled != WEIR_PULLED) {
         return pulled;
     }
@@ -111,16 +115,6 @@ static weir_pulled open_sink(void *context) {
 
 /* ---- writing -------------------------------------------------------------------------- */
 
-/* What is sent as it is, between blanks and line ends of the protocol's own. */
-static bool is_subject(const char *subject) {
-    for (const char *at = subject; *at != '\0'; at++) {
-        if ((unsigned char)*at <= ' ' || *at == 0x7f || *at == '*' || *at == '>') {
-            return false;
-        }
-    }
-    return *subject != '\0';
-}
-
 static bool is_id(const char *id) {
     return strpbrk(id, "\r\n") == NULL;
 }
@@ -139,7 +133,7 @@ static bool name_message(const weir_nats_sink *sink, const weir_message *message
     } else if (options->subject_of(options->context, message, subject, WEIR_NATS_SUBJECT_BYTES)) {
         return false;
     }
-    return is_subject(subject) &&
+    return weir__nats_is_subject(subject, false) &&
            (options->id_of == NULL ||
             (options->id_of(options->context, message, id, WEIR_NATS_SUBJECT_BYTES) == 0 &&
              is_id(id)));
@@ -270,17 +264,16 @@ static weir_status copy_sink_options(weir_nats_sink *sink, const weir_nats_sink_
         return weir_refuse(WEIR_INVALID, "subject must have at most %d characters, got %zu",
                            WEIR_NATS_SUBJECT_BYTES - 1, strlen(from->subject));
     }
-    if (from->subject != NULL &&
-        (*from->subject == '\0' || strpbrk(from->subject, "*> \t\r\n") != NULL)) {
-        return weir_refuse(WEIR_INVALID, "subject must be without *, > and blanks, got \"%s\"",
-                           from->subject);
+    if (from->subject != NULL && weir__nats_check_subject("subject", from->subject, false) != 0) {
+        return WEIR_INVALID;
     }
     if (from->confirm_ns != 0 && from->confirm_ns < WEIR__NATS_MS) {
         return weir_refuse(WEIR_INVALID, "confirm_ns must be at least 1000000, got %" PRIu64,
                            from->confirm_ns);
     }
     *to = *from;
-    weir_status status = weir__nats_copy_server(&sink->texts, &from->server, &to->server);
+    weir_status status =
+        weir__nats_copy_server(&sink->texts, &from->server, &to->server, &sink->addresses);
     if (status == WEIR_OK && (from->stream != NULL || from->subject_count > 0)) {
         status =
             weir__nats_copy_stream(&sink->texts, from->stream, from->subjects, from->subject_count,

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "connect/nats/source.h"
+#include "connect/nats/subject.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -40,6 +41,9 @@ static weir_status copy_source_options(weir_nats_source *source,
     if (status == WEIR_OK) {
         status = weir__nats_check_name("consumer", from->consumer);
     }
+    if (status == WEIR_OK && from->filter != NULL) {
+        status = weir__nats_check_subject("filter", from->filter, true);
+    }
     if (status == WEIR_OK) {
         status = weir__nats_copy_stream(
             &source->texts, from->stream, from->bind ? NULL : from->subjects,
@@ -47,13 +51,13 @@ static weir_status copy_source_options(weir_nats_source *source,
     }
     *to = *from;
     if (status == WEIR_OK) {
-        status = weir__nats_copy_server(&source->texts, &from->server, &to->server);
+        status =
+            weir__nats_copy_server(&source->texts, &from->server, &to->server, &source->addresses);
     }
     to->consumer = weir__text_keep(&source->texts, from->consumer);
     to->filter = weir__text_keep(&source->texts, from->filter);
     to->ack_wait_ns = from->ack_wait_ns != 0 ? from->ack_wait_ns : WEIR_NATS_ACK_WAIT_DEFAULT;
     to->expires_ns = from->expires_ns != 0 ? from->expires_ns : WEIR_NATS_EXPIRES_DEFAULT;
-    to->max_ack_pending = from->max_ack_pending != 0 ? from->max_ack_pending : 65536;
     if (status == WEIR_OK && source->texts.failed) {
         status = weir_refuse(WEIR_NO_MEMORY, "no memory for the options of a source of nats");
     }
@@ -69,6 +73,7 @@ weir_status weir_nats_source_open(const weir_nats_source_options *options, weir_
     if (source == NULL) {
         return weir_refuse(WEIR_NO_MEMORY, "no memory for a source of nats");
     }
+    pthread_mutex_init(&source->end.lock, NULL);
     weir_status status = copy_source_options(source, options);
     if (status != WEIR_OK) {
         weir_nats_source_close(source);
@@ -82,7 +87,8 @@ weir_status weir_nats_source_open(const weir_nats_source_options *options, weir_
                                           .ack = weir__nats_settle,
                                           .extend = weir__nats_extend,
                                           .release = weir__nats_release,
-                                          .close = weir__nats_let_go};
+                                          .wake = weir__nats_wake_source,
+                                          .close = weir__nats_close_source};
     snprintf(source->subject, sizeof source->subject, "$JS.API.CONSUMER.MSG.NEXT.%s.%s",
              source->stream.name, source->options.consumer);
     *out = source;
@@ -97,6 +103,7 @@ void weir_nats_source_close(weir_nats_source *source) {
     if (source != NULL) {
         weir__nats_let_go(source);
         weir__texts_free(&source->texts);
+        pthread_mutex_destroy(&source->end.lock);
         free(source);
     }
 }

@@ -2,10 +2,10 @@
  * A source of NATS: what its files share.
  * SPDX-License-Identifier: Apache-2.0
  *
- * All of it runs on the source's thread, but `release`.  There are two connections: what is asked
- * for must leave at once, and what is acknowledged had better leave together.  A message is lent:
- * its token is the client's message, or what names it, which are freed when nobody looks at them
- * any more.
+ * All of it runs on the source's thread, but `release` and `wake`.  There are two connections: what
+ * is asked for must leave at once, and what is acknowledged had better leave together.  A message
+ * is lent: its token is the client's message, or what names it, which are freed when nobody looks
+ * at them any more.
  *
  * One message that has come may not be taken, since there is no room for it: it is `held`, and
  * those behind it wait in the client's queue, which is bounded by what was asked for.
@@ -22,7 +22,9 @@ struct weir_nats_source {
     weir_source_driver driver;
     struct weir__texts texts;
     weir_nats_source_options options;
+    struct weir__nats_addresses addresses;
     struct weir__nats_stream stream;
+    struct weir__nats_end end;           /* its source ends: asked for by whoever wakes it */
     char subject[WEIR__NATS_TEXT_BYTES]; /* where requests go */
     /* While it is open. */
     natsConnection *asking;
@@ -31,6 +33,7 @@ struct weir_nats_source {
     natsSubscription *incoming;
     struct weir__nats_asks asks;
     natsMsg *held;
+    unsigned last_tries; /* of opening it though its source ends */
     uint64_t expires_ns; /* of its requests: what the consumer takes, too */
 };
 
@@ -42,9 +45,11 @@ weir_pulled weir__nats_have_consumer(weir_nats_source *source);
 /* ---- source_link.c: its connections ------------------------------------------------ */
 
 weir_pulled weir__nats_open_source(void *context);
+void weir__nats_wake_source(void *context);
+void weir__nats_close_source(void *context);
 
 /* Gives back what has come and was not taken, and disconnects. */
-void weir__nats_let_go(void *context);
+void weir__nats_let_go(weir_nats_source *source);
 
 bool weir__nats_connected(const weir_nats_source *source);
 

@@ -8,19 +8,12 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* How long it waits for a message at a time: so late it hears that the source ends. */
 static const uint64_t slice_ns = 20000000;
 
 /* How long a pull goes on behind its first message, and waits for the next one. */
 static const uint64_t lot_ns = 5000000, moment_ns = 1000000;
-
-static uint64_t now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 natsMsg *weir__nats_next(weir_nats_source *source, uint64_t timeout_ns, natsStatus *said) {
     natsMsg *message = source->held;
@@ -60,15 +53,31 @@ static bool add_message(const weir_nats_source *source, weir_pull *pull, natsMsg
     return added;
 }
 
+/* The server's word about a request: PULLED, where it only ends that. */
+static weir_pulled hear(weir_nats_source *source, weir_pull *pull, natsMsg *status) {
+    switch (weir__nats_asks_told(&source->asks, status, weir__nats_now())) {
+    case WEIR__NATS_CROWDED:
+        weir_pull_log(pull, WEIR_LOG_WARNING,
+                      "nats: as many requests wait as consumer %s of stream %s takes (MaxWaiting): "
+                      "it asks less often",
+                      source->options.consumer, source->stream.name);
+        return WEIR_PULLED;
+    case WEIR__NATS_AWAY:
+        return WEIR_LOST;
+    case WEIR__NATS_NEVER:
+        return WEIR_BROKEN;
+    default:
+        return WEIR_PULLED;
+    }
+}
+
 /* PULLED: it was taken, or was no message; IDLE: there is no room. */
 static weir_pulled take(weir_nats_source *source, weir_pull *pull, natsMsg *message,
                         uint64_t *added) {
     if (weir__nats_is_status(message)) {
-        weir__nats_said said = weir__nats_asks_told(&source->asks, message);
+        weir_pulled pulled = hear(source, pull, message);
         natsMsg_Destroy(message);
-        return said == WEIR__NATS_GOES_ON ? WEIR_PULLED
-               : said == WEIR__NATS_AWAY  ? WEIR_LOST
-                                          : WEIR_BROKEN;
+        return pulled;
     }
     if (!add_message(source, pull, message)) {
         source->held = message;
@@ -97,7 +106,8 @@ static natsMsg *first_message(weir_nats_source *source, weir_pull *pull, uint64_
 static natsMsg *next_of_lot(weir_nats_source *source, weir_pull *pull, uint64_t end_ns,
                             natsStatus *said) {
     natsMsg *message = weir__nats_next(source, 0, said);
-    if (message != NULL || *said != NATS_TIMEOUT || source->asks.left == 0 || now_ns() >= end_ns) {
+    if (message != NULL || *said != NATS_TIMEOUT || source->asks.left == 0 ||
+        weir__nats_now() >= end_ns) {
         return message;
     }
     weir_pull_flush(pull);
@@ -107,7 +117,7 @@ static natsMsg *next_of_lot(weir_nats_source *source, weir_pull *pull, uint64_t 
 weir_pulled weir__nats_pull(void *context, weir_pull *pull, uint64_t events, uint64_t bytes,
                             uint64_t timeout_ns) {
     weir_nats_source *source = context;
-    uint64_t now = now_ns(), added = 0;
+    uint64_t now = weir__nats_now(), added = 0;
     weir__nats_asks_expire(&source->asks, now);
     if (!weir__nats_connected(source)) {
         return weir__nats_away(source);
@@ -117,9 +127,11 @@ weir_pulled weir__nats_pull(void *context, weir_pull *pull, uint64_t events, uin
     if (said != NATS_OK) {
         return weir__nats_lost("a pull request", said);
     }
+    const uint64_t pause_ns = weir__nats_asks_pause(&source->asks, now);
+    timeout_ns = pause_ns > 0 && pause_ns < timeout_ns ? pause_ns : timeout_ns;
     weir_pulled pulled = WEIR_PULLED;
     natsMsg *message = first_message(source, pull, timeout_ns, &said);
-    const uint64_t end_ns = timeout_ns == 0 ? 0 : now_ns() + lot_ns;
+    const uint64_t end_ns = timeout_ns == 0 ? 0 : weir__nats_now() + lot_ns;
     while (message != NULL && pulled == WEIR_PULLED) {
         pulled = take(source, pull, message, &added);
         message = pulled == WEIR_PULLED && added < events ? next_of_lot(source, pull, end_ns, &said)

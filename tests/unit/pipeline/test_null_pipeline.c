@@ -33,6 +33,8 @@ static void of_pulls(void) {
     HARMLESS(weir_pull_add, incoming, !weir_pull_add(SOME, NULL));
     HARMLESS(weir_pull_room, pull, weir_pull_room(NULL) == 0);
     HARMLESS(weir_pull_flush, pull, (weir_pull_flush(NULL), true));
+    HARMLESS(weir_pull_log, pull, (weir_pull_log(NULL, WEIR_LOG_INFO, "%s", ""), true));
+    HARMLESS(weir_pull_log, format, (weir_pull_log(SOME, WEIR_LOG_INFO, NULL), true));
     HARMLESS(weir_pull_stopping, pull, !weir_pull_stopping(NULL));
     HARMLESS(weir_pull_lane_full, pull, !weir_pull_lane_full(NULL, 0));
     HARMLESS(weir_pull_revoke, pull, (weir_pull_revoke(NULL, 0, 0), true));
