@@ -150,6 +150,12 @@ static bool others_are_there(void *context) {
     return missing == 0;
 }
 
+/* The last of partition 0 that is within it. */
+static bool span_is_reached(void *context) {
+    (void)context;
+    return tally_of((size_t)PARTITIONS * 99) > 0;
+}
+
 static void passes_over_a_full_lane(void **state) {
     struct trial trial = {.unordered = true};
     weir_kafka_source_options options = trial_options((const char *[]){"full"}, 1);
@@ -163,6 +169,7 @@ static void passes_over_a_full_lane(void **state) {
     trial_stuck = true;
     trial_begin(&trial, &options, 0);
     assert_true(tally_until(others_are_there, NULL, 20));
+    assert_true(tally_until(span_is_reached, NULL, 20));
     nanosleep(&(struct timespec){.tv_nsec = 500000000}, NULL);
     assert_int_equal(tally_of(0), 0);
     assert_int_equal(tally_of((size_t)PARTITIONS * 100), 0); /* beyond the span */
