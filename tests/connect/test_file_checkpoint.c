@@ -1,9 +1,10 @@
 /*
- * Goal: a checkpoint says after any crash how far all is acknowledged, whatever becomes of its file.
+ * Goal: a checkpoint says after any crash how far all is acknowledged, whatever becomes of its
+ * file.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Method: as test_file_source.c.  What a crash would leave is a copy of the checkpoint that was made
- * while its source ran.
+ * Method: as test_file_source.c.  What a crash would leave is a copy of the checkpoint that was
+ * made while its source ran.
  */
 #include "connect/lines.h"
 #include "support/cmocka.h"

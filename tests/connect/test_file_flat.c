@@ -3,9 +3,9 @@
  * and no more descriptors than before.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Method: what is allocated and what is open is compared after a tenth of the rounds and after all of
- * them; of long lines, what the process had at its most.  Each line is looked for where it should
- * come.  WEIR_ROUNDS (default 1500) says how many files; WEIR_SHOW_LOG prints what there is.
+ * Method: what is allocated and what is open is compared after a tenth of the rounds and after all
+ * of them; of long lines, what the process had at its most.  Each line is looked for where it
+ * should come.  WEIR_ROUNDS (default 1500) says how many files; WEIR_SHOW_LOG prints what there is.
  */
 #include "connect/lines.h"
 #include "support/cmocka.h"

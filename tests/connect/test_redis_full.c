@@ -3,8 +3,8 @@
  * lost, and the reason is said.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Method: as test_redis_sink.c and test_redis_source.c.  The server appends to its file each second,
- * for with `always` it ends where it cannot; a limit of its process plays the full disk.
+ * Method: as test_redis_sink.c and test_redis_source.c.  The server appends to its file each
+ * second, for with `always` it ends where it cannot; a limit of its process plays the full disk.
  */
 #include "connect/redis_store.h"
 
