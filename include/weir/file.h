@@ -53,12 +53,13 @@ typedef struct weir_file_source_options {
     const char *const *paths;
     size_t path_count;
     /* or those of a folder whose names match a pattern (*, ?, [...]; default "*"), in the order of
-     * their names. */
+     * their names.  The pattern is of a name, without "/". */
     const char *folder;
     const char *pattern;
 
     /* Where it is kept how far all is acknowledged; a restart goes on there.  The file is made; its
-     * folder must be there.  Each source has its own.  NULL: nowhere, each start is the first. */
+     * folder must be there.  Each source has its own, and whoever removes it meanwhile finds it
+     * written anew.  NULL: nowhere, each start is the first. */
     const char *checkpoint;
     /* It is made sure on the disk so often at most: should the machine fail (not the process), what
      * was acknowledged so long before comes again.  Default 1 s; 1: each time. */
@@ -109,7 +110,8 @@ typedef struct weir_file_source weir_file_source;
  * with other bytes, was emptied (copytruncate), and begins anew.
  *
  * Says LOST   and why, where none of the paths is there yet, a file cannot be opened or read, the
- *             checkpoint cannot be written, or another process has it.
+ *             checkpoint cannot be written, or another process has it; or while another file that
+ *             is no checkpoint has taken its name.
  *      BROKEN where the checkpoint is no checkpoint, a path is no regular file, or, with `once`, is
  *             not there.
  * Arguments  options: copied.

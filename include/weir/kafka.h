@@ -95,7 +95,8 @@ typedef struct weir_kafka_source_options {
     weir_kafka_server server;
     const char *group; /* required: group.id.  Its partitions are shared by all its members: several
                         * sources, also of other processes and machines                          */
-    const char *const *topics; /* topic_count of them, 1 to 64; "^..." is a regular expression    */
+    /* topic_count of them, 1 to 64, each once; "^..." is an extended regular expression. */
+    const char *const *topics;
     size_t topic_count;
     weir_kafka_from from;
     uint32_t span; /* of a partition: source.h; default 4096                                     */

@@ -49,9 +49,10 @@ struct redisContext; /* hiredis' */
 
 /* Which server, and who one is to it.  Strings are copied. */
 typedef struct weir_redis_server {
-    /* "host:port", "[::1]:port", "host", "/path/of/a/socket"; or several of these, with commas
-     * between: the first that can be connected to, beginning behind the one that failed last (a
-     * replica that refuses to be written to has failed).  Default 127.0.0.1:6379. */
+    /* "host:port", "host", an IPv6 address in brackets ("[::1]:port", "[::1]"), or
+     * "/path/of/a/socket", 107 bytes at most; or several of these, 16 at most, with commas between:
+     * the first that can be connected to, beginning behind the one that failed last (a replica that
+     * refuses to be written to has failed).  Default 127.0.0.1:6379. */
     const char *address;
     const char *user; /* with `password`: a user of Redis' ACL */
     const char *password;

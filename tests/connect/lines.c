@@ -100,6 +100,9 @@ static void note_span(struct lines *lines, weir_bytes span, char behind) {
 static weir_outcome see(void *context, weir_work *work, weir_message *message) {
     struct lines *lines = context;
     (void)work;
+    if (lines->sees != NULL) {
+        lines->sees();
+    }
     if (is_line(message, lines->holds)) {
         return WEIR_MESSAGE_NAK;
     }

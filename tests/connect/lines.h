@@ -30,9 +30,10 @@ struct lines {
     size_t length;
     const char *naks; /* a line that is given back, nak_count times */
     unsigned nak_count;
-    const char *holds; /* a line that is given back always */
-    char key[256];     /* of the last one */
-    char log[16384];   /* what was logged */
+    const char *holds;  /* a line that is given back always */
+    void (*sees)(void); /* unless NULL: is called with each line */
+    char key[256];      /* of the last one */
+    char log[16384];    /* what was logged */
 };
 
 void lines_begin(struct lines *lines);

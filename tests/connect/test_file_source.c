@@ -170,28 +170,6 @@ static void follows_a_folder(void **state) {
     assert_string_equal(lines_read(&lines, &options), "");
 }
 
-/* Some hundred of them: the checkpoint's slots grow. */
-static void keeps_many_positions(void **state) {
-    weir_file_source_options options = {.folder = "many", .checkpoint = "point", .once = true};
-    char path[64];
-    (void)state;
-    mkdir("many", 0755);
-    for (int round = 0; round < 3; round++) {
-        for (int i = 0; i < 300; i++) {
-            snprintf(path, sizeof path, "many/%03d", i);
-            lines_append(path, round == 0 ? "first line\n" : "more\n");
-        }
-        lines_read(&lines, &options);
-        assert_int_equal(lines.stats.acked, 300);
-    }
-    options.once = false;
-    options.max_files = 299;
-    lines_open(&lines, &options);
-    lines_run(&lines);
-    assert_non_null(strstr(lines.log, "more than 299 files are to be followed (max_files)"));
-    lines_close(&lines);
-}
-
 /* ---- restarts ----------------------------------------------------------------------------- */
 
 static void goes_on_where_it_was(void **state) {
@@ -351,65 +329,6 @@ static void says_what_is_missing(void **state) {
     assert_non_null(strstr(lines.log, "LOST (file: cannot read folder nowhere: No such file"));
 }
 
-static void knows_a_checkpoint(void **state) {
-    weir_file_source_options options = following();
-    char bytes[8192] = {0};
-    (void)state;
-    lines_write("log", "one\n");
-    lines_write("point", "somebody's notes\n");
-    assert_string_equal(lines_read(&lines, &options), "");
-    assert_non_null(strstr(lines.log, "point is no checkpoint, or was destroyed"));
-    lines_check("point", "somebody's notes\n");
-    remove("point");
-    lines_append_bytes("point", bytes, sizeof bytes);
-    lines_read(&lines, &options);
-    assert_non_null(strstr(lines.log, "point is no checkpoint"));
-    remove("point");
-    options.checkpoint = "nowhere/point";
-    lines_read(&lines, &options);
-    assert_non_null(strstr(lines.log, "cannot open checkpoint nowhere/point: No such file"));
-}
-
-/* Whichever slot a crash tears, the other is right: at worst what it knew comes again. */
-static void survives_a_torn_slot(void **state) {
-    weir_file_source_options options = following();
-    (void)state;
-    options.checkpoint_sync_ns = 1;
-    lines_write("log", "one\n");
-    lines_read(&lines, &options);
-    lines_append("log", "two\n");
-    lines_read(&lines, &options);
-    lines_append("log", "three\n");
-    for (size_t torn = 0; torn < 2; torn++) {
-        size_t bytes;
-        char *text = lines_text("point", &bytes);
-        assert_int_equal(bytes, 8192);
-        memset(text + torn * 4096 + 40, 'x', 8);
-        remove("point");
-        lines_append_bytes("point", text, bytes);
-        free(text);
-        lines_read(&lines, &options);
-        assert_true(strstr("one|two|three|", lines.seen) != NULL && lines.length > 0);
-        assert_string_equal(lines_read(&lines, &options), "");
-        lines_append("log", "three\n");
-    }
-}
-
-static void one_checkpoint_is_one_source_s(void **state) {
-    weir_file_source_options options = following();
-    struct lines other = {0};
-    (void)state;
-    lines_write("log", "one\n");
-    lines_open(&lines, &options);
-    lines_run(&lines);
-    lines_open(&other, &options);
-    lines_run(&other);
-    assert_string_equal(other.seen, "");
-    assert_non_null(strstr(other.log, "checkpoint point is in use by another source"));
-    lines_close(&lines);
-    lines_close(&other);
-}
-
 static void refuses_bad_file_options(void **state) {
     const struct {
         weir_file_source_options options;
@@ -420,6 +339,14 @@ static void refuses_bad_file_options(void **state) {
         {{.path_count = 1}, "paths must not be NULL with a path_count of 1"},
         {{.paths = (const char *const[]){""}, .path_count = 1}, "paths[0] must have 1 to 4095"},
         {{.paths = log_path, .path_count = 1, .pattern = "*"}, "pattern needs a folder"},
+        {{.paths = log_path, .path_count = 1, .checkpoint = "log"},
+         "checkpoint must not be one of paths, got \"log\""},
+        {{.folder = ""}, "folder must have 1 to 4095 bytes, got 0"},
+        {{.folder = ".", .pattern = ""}, "pattern must be one that names of files can match"},
+        {{.folder = ".", .pattern = "."}, "pattern must be one that names of files can match"},
+        {{.folder = ".", .pattern = ".."}, "pattern must be one that names of files can match"},
+        {{.folder = ".", .pattern = "logs/*"}, "no \\ at its end), got \"logs/*\""},
+        {{.folder = ".", .pattern = "a\\\\\\"}, "no \\ at its end), got \"a\\\\\\\""},
         {{.folder = ".", .max_line = (size_t)1 << 30}, "max_line must be 1 to 536870912"},
         {{.folder = ".", .read_bytes = 1}, "read_bytes must be 4096 to 1073741824, got 1"},
         {{.folder = ".", .long_lines = (weir_file_long)3}, "long_lines must be one of"},
@@ -464,7 +391,6 @@ int main(void) {
         IN_FOLDER(tells_key_and_offsets),
         IN_FOLDER(reads_in_order),
         IN_FOLDER(follows_a_folder),
-        IN_FOLDER(keeps_many_positions),
         IN_FOLDER(goes_on_where_it_was),
         IN_FOLDER(stays_below_what_is_not_acknowledged),
         IN_FOLDER(begins_at_the_end),
@@ -473,9 +399,6 @@ int main(void) {
         IN_FOLDER(keeps_apart_what_was_emptied),
         IN_FOLDER(is_emptied_again_and_again),
         IN_FOLDER(says_what_is_missing),
-        IN_FOLDER(knows_a_checkpoint),
-        IN_FOLDER(survives_a_torn_slot),
-        IN_FOLDER(one_checkpoint_is_one_source_s),
         IN_FOLDER(refuses_bad_file_options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
  * Method: pipelines with threads against librdkafka's mock cluster; all messages have numbers, and
  * what the group has committed is read back.
  */
+#include "connect/kafka/source.h"
 #include "connect/kafka_trial.h"
 
 #include <time.h>
@@ -105,6 +106,26 @@ static void gives_partitions_up_while_nothing_is_pulled(void **state) {
     tally_check();
 }
 
+/* An ack of a lane that is not ours, or is ours anew and not begun, is of another generation. */
+static void ignores_acks_of_another_generation(void **state) {
+    const enum weir__kafka_lane_state states[] = {WEIR__KAFKA_NONE, WEIR__KAFKA_GONE,
+                                                  WEIR__KAFKA_AGAIN};
+    const weir_kafka_source_options options = trial_options((const char *[]){"late"}, 1);
+    const weir_ack late = {.lane = 0, .position = 7};
+    weir_kafka_source *source;
+    (void)state;
+    assert_int_equal(weir_kafka_source_open(&options, &source), WEIR_OK);
+    struct weir__kafka_lane *lane = weir__kafka_lane_find(source, "late", 0, true);
+    assert_non_null(lane);
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
+        lane->state = states[i];
+        assert_int_equal(weir_kafka_source_driver(source)->ack(source, &late, 1), WEIR_PULLED);
+        assert_int_equal(lane->settled, -1);
+    }
+    lane->state = WEIR__KAFKA_NONE;
+    weir_kafka_source_close(source);
+}
+
 /* The coordinator has forgotten the member: its partitions are lost, and what it settles of them
  * from then on is not its to commit. */
 static void begins_anew_where_partitions_were_lost(void **state) {
@@ -154,6 +175,7 @@ static void begins_again_behind_what_was_committed(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ignores_acks_of_another_generation),
         cmocka_unit_test(shares_partitions_with_others),
         cmocka_unit_test(shares_partitions_by_steps),
         cmocka_unit_test(stays_a_member_while_nothing_is_pulled),

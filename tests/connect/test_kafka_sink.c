@@ -314,6 +314,9 @@ static void refuses_bad_options(void **state) {
         {{.topic = NULL}, "one of topic and topic_of"},
         {{.topic = "a", .topic_of = topic_of}, "one of topic and topic_of"},
         {{.topic = "a b"}, "topic must be of letters"},
+        {{.topic = ".."}, "topic must not be . or .., got \"..\""},
+        {{.topic = "a", .reserved = {1}}, "reserved must be zero"},
+        {{.topic = "a", .server = {.reserved = {1}}}, "server.reserved must be zero"},
         {{.topic = "a", .confirm_ns = 1}, "confirm_ns must be at least 1000000, got 1"},
         {{.topic = "a", .server = {.brokers = ""}}, "server.brokers must not be empty"},
     };

@@ -150,6 +150,12 @@ static bool others_are_there(void *context) {
     return missing == 0;
 }
 
+/* The last of partition 0 that is within it. */
+static bool span_is_reached(void *context) {
+    (void)context;
+    return tally_of((size_t)PARTITIONS * 99) > 0;
+}
+
 static void passes_over_a_full_lane(void **state) {
     struct trial trial = {.unordered = true};
     weir_kafka_source_options options = trial_options((const char *[]){"full"}, 1);
@@ -163,6 +169,7 @@ static void passes_over_a_full_lane(void **state) {
     trial_stuck = true;
     trial_begin(&trial, &options, 0);
     assert_true(tally_until(others_are_there, NULL, 20));
+    assert_true(tally_until(span_is_reached, NULL, 20));
     nanosleep(&(struct timespec){.tv_nsec = 500000000}, NULL);
     assert_int_equal(tally_of(0), 0);
     assert_int_equal(tally_of((size_t)PARTITIONS * 100), 0); /* beyond the span */
@@ -282,7 +289,9 @@ static void is_broken_where_there_is_no_offset(void **state) {
 }
 
 static void refuses_bad_options(void **state) {
-    static const char *const one[] = {"t"}, *const wrong[] = {"a b"};
+    static const char *const one[] = {"t"}, *const wrong[] = {"a b"}, *const none[] = {NULL},
+                             *const dot[] = {"."}, *const dots[] = {"t", ".."},
+                             *const torn[] = {"^["}, *const twice[] = {"t", "^u.*", "t"};
     static const struct {
         weir_kafka_source_options options;
         const char *says;
@@ -290,7 +299,19 @@ static void refuses_bad_options(void **state) {
         {{.topics = one, .topic_count = 1}, "group must be given"},
         {{.group = "g"}, "topics must be 1 to 64, got 0"},
         {{.group = "g", .topics = one, .topic_count = 65}, "topics must be 1 to 64, got 65"},
-        {{.group = "g", .topics = wrong, .topic_count = 1}, "a topic must be of letters"},
+        {{.group = "g", .topics = wrong, .topic_count = 1}, "topics[0] must be of letters"},
+        {{.group = "g", .topics = none, .topic_count = 1}, "topics[0] must be given"},
+        {{.group = "g", .topics = dot, .topic_count = 1}, "topics[0] must not be . or .., got"},
+        {{.group = "g", .topics = dots, .topic_count = 2}, "topics[1] must not be . or .., got"},
+        {{.group = "g", .topics = torn, .topic_count = 1},
+         "topics[0] must be a topic, or a regular expression that begins with ^, got \"^[\": "},
+        {{.group = "g", .topics = twice, .topic_count = 3},
+         "topics[2] must differ from topics[0], got \"t\""},
+        {{.group = "g", .topics = one, .topic_count = 1, .member = ""}, "member must not be empty"},
+        {{.group = "g", .topics = one, .topic_count = 1, .reserved = {[3] = 1}},
+         "reserved must be zero"},
+        {{.group = "g", .topics = one, .topic_count = 1, .server = {.reserved = {1}}},
+         "server.reserved must be zero"},
         {{.group = "g", .topics = one, .topic_count = 1, .commit_ns = 2}, "commit_ns must be at"},
         {{.group = "g", .topics = one, .topic_count = 1, .pause_ns = 1}, "pause_ns must be at"},
         {{.group = "g", .topics = one, .topic_count = 1, .session_ns = 1}, "session_ns must be"},

@@ -7,47 +7,13 @@
  * back, into the tally.  The server stores what it says (appendfsync always).
  */
 #include "connect/proxy.h"
-#include "connect/redis_rig.h"
+#include "connect/redis_store.h"
 
 #include <signal.h>
 
 enum { FEW = 300, MANY = 8000 };
 
-/* ---- streams, read back ------------------------------------------------------------------ */
-
-/* The value of a field; NULL: it has none. */
-static const char *value_of(const redisReply *entry, const char *name) {
-    const redisReply *fields = entry->element[1];
-    for (size_t i = 0; i + 1 < fields->elements; i += 2) {
-        if (strcmp(fields->element[i]->str, name) == 0) {
-            return fields->element[i + 1]->str;
-        }
-    }
-    return NULL;
-}
-
-/* Notes each entry; returns how many there are. */
-static size_t read_stream(const char *name) {
-    redisReply *reply = redisCommand(client, "XRANGE %s - +", name);
-    assert_non_null(reply);
-    for (size_t i = 0; i < reply->elements; i++) {
-        const char *data = value_of(reply->element[i], "data");
-        const weir_message as = {.data = {data, (uint32_t)strlen(data), 0}};
-        tally_note(tally_number(&as));
-    }
-    size_t count = reply->elements;
-    freeReplyObject(reply);
-    return count;
-}
-
 /* ---- the pipeline that is tried --------------------------------------------------------- */
-
-struct store {
-    weir_redis_sink *sink;
-    weir_runtime *runtime;
-    weir_pipeline *pipeline;
-    weir_pipeline_stats stats;
-};
 
 static int stream_of(void *context, const weir_message *message, char *stream, size_t room) {
     size_t number = tally_number(message);
@@ -60,38 +26,6 @@ static int id_of(void *context, const weir_message *message, char *id, size_t ro
     (void)context;
     snprintf(id, room, "%zu-5", tally_number(message) + 1);
     return 0;
-}
-
-static weir_redis_sink_options usual(const char *where) {
-    return (weir_redis_sink_options){.server = {.address = where, .timeout_ns = 500 * MS},
-                                     .stream = "out"};
-}
-
-static void open_store(struct store *store, const weir_redis_sink_options *options) {
-    heard_begin();
-    assert_int_equal(weir_redis_sink_open(options, &store->sink), WEIR_OK);
-    assert_int_equal(
-        weir_runtime_open(&(weir_runtime_options){.workers = 1, .log = heard_log}, &store->runtime),
-        WEIR_OK);
-    const weir_pipeline_batcher batcher = {.name = "out",
-                                           .size = 200,
-                                           .timeout_ns = 20 * MS,
-                                           .sink = weir_redis_sink_table(store->sink),
-                                           .sink_contexts = (void *[]){store->sink},
-                                           .retry = {.tries = 1, .delay = {.first_ns = 50 * MS}}};
-    assert_int_equal(weir_pipeline_open(store->runtime,
-                                        &(weir_pipeline_options){.processors = {.count = 1},
-                                                                 .batchers = &batcher,
-                                                                 .batcher_count = 1,
-                                                                 .shutdown_ns = 20 * S},
-                                        &store->pipeline),
-                     WEIR_OK);
-}
-
-static void close_store(struct store *store) {
-    assert_int_equal(weir_pipeline_close(store->pipeline, &store->stats), WEIR_OK);
-    assert_int_equal(weir_runtime_close(store->runtime, NULL), WEIR_OK);
-    weir_redis_sink_close(store->sink);
 }
 
 /* What becomes of these, one after the other. */
@@ -254,23 +188,6 @@ static void stores_once_though_answers_are_lost(void **state) {
     tally_check();
 }
 
-static void waits_while_there_is_no_memory(void **state) {
-    struct store store;
-    weir_redis_sink_options options = usual(address);
-    (void)state;
-    options.whole = true;
-    open_store(&store, &options);
-    tally_push(store.pipeline, 0, FEW);
-    SAY("CONFIG SET maxmemory 1");
-    tally_push(store.pipeline, FEW, FEW);
-    assert_true(tally_until(heard, "OOM command not allowed", 10));
-    SAY("CONFIG SET maxmemory 0");
-    close_store(&store);
-    tally_begin(2 * FEW);
-    assert_int_equal(read_stream("out"), 2 * FEW); /* none in part, so none twice */
-    tally_check();
-}
-
 static void waits_for_replicas(void **state) {
     struct store store;
     struct engine replica;
@@ -402,7 +319,6 @@ int main(void) {
         TEST(waits_for_a_server),
         TEST(outlives_crashes_of_the_server),
         TEST(stores_once_though_answers_are_lost),
-        TEST(waits_while_there_is_no_memory),
         TEST(waits_for_replicas),
         TEST(names_what_is_too_large),
         TEST(tells_apart_whose_fault_it_is),

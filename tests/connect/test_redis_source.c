@@ -243,6 +243,11 @@ static void keeps_what_takes_long(void **state) {
 
 /* ---- options ---------------------------------------------------------------------------- */
 
+#define TEN "/123456789"
+
+/* A socket's path has 107 bytes at most. */
+static const char long_path[] = TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN "/1234567";
+
 static void refuses_bad_options(void **state) {
     static const struct {
         weir_redis_source_options options;
@@ -265,6 +270,17 @@ static void refuses_bad_options(void **state) {
         {{.stream = "s", .group = "g", .server = {.address = "h:0"}}, "server.address"},
         {{.stream = "s", .group = "g", .server = {.address = "h:99999"}}, "server.address"},
         {{.stream = "s", .group = "g", .server = {.address = "h,[::1:5"}}, "\"[::1:5\""},
+        {{.stream = "s", .group = "g", .server = {.address = "[::1]x:80"}}, "\"[::1]x:80\""},
+        {{.stream = "s", .group = "g", .server = {.address = "[]:80"}}, "\"[]:80\""},
+        {{.stream = "s", .group = "g", .server = {.address = "::1"}},
+         "server.address must have brackets around an IPv6 address, as in \"[::1]:6379\", got "},
+        {{.stream = "s", .group = "g", .server = {.address = "h,fe80::1:6379"}}, "brackets"},
+        {{.stream = "s", .group = "g", .server = {.address = "h:"}}, "port of 1 to 65535"},
+        {{.stream = "s", .group = "g", .server = {.address = "h:+80"}}, "port of 1 to 65535"},
+        {{.stream = "s", .group = "g", .server = {.address = "h:80x"}}, "port of 1 to 65535"},
+        {{.stream = "s", .group = "g", .server = {.address = long_path}}, "path that is too long"},
+        {{.stream = "s", .group = "g", .server = {.address = "1,2,3,4,5,6,7,8,9,a,b,c,d,e,f,g,h"}},
+         "at most 16 addresses"},
     };
     weir_redis_source *source = NULL;
     (void)state;

@@ -154,6 +154,32 @@ static weir_pulled replace_file(struct weir__file_checkpoint *checkpoint, size_t
     return WEIR_PULLED;
 }
 
+/* ---- its name ------------------------------------------------------------------------ */
+
+bool weir__file_checkpoint_is_named(const struct weir__file_checkpoint *checkpoint) {
+    struct weir__file_about about;
+    int said = weir__path_about(checkpoint->path, &about);
+    /* What cannot be looked at may be there: nothing is written over it. */
+    return said < 0 ? !weir__error_is_missing(said)
+                    : about.number == checkpoint->number && about.device == checkpoint->device;
+}
+
+/* Somebody has removed or renamed it, and a restart would not find what is written to it: a new one
+ * may take the name, but not from another source's, nor from what is no checkpoint. */
+static weir_pulled check_name_is_free(const struct weir__file_checkpoint *checkpoint) {
+    struct weir__file_checkpoint other = {.path = checkpoint->path, .file = -1};
+    struct weir__file_entry *entries;
+    size_t count;
+    bool first;
+    weir_pulled pulled = weir__file_checkpoint_open(&other, &entries, &count, &first);
+    if (pulled != WEIR_PULLED) {
+        return WEIR_LOST; /* until that has gone */
+    }
+    free(entries);
+    weir__file_checkpoint_close(&other);
+    return WEIR_PULLED;
+}
+
 /* ---- the interface ------------------------------------------------------------------- */
 
 weir_pulled weir__file_checkpoint_open(struct weir__file_checkpoint *checkpoint,
@@ -209,16 +235,17 @@ struct weir__file_entry *weir__file_checkpoint_room(struct weir__file_checkpoint
 weir_pulled weir__file_checkpoint_save(struct weir__file_checkpoint *checkpoint, size_t count) {
     struct head head = {.magic = magic, .serial = checkpoint->serial + 1, .count = count};
     size_t bytes = bytes_for(count), slot_bytes = SLOT_BYTES_LEAST;
+    bool named = weir__file_checkpoint_is_named(checkpoint);
     memcpy(checkpoint->slot, &head, sizeof head);
     head.checksum = slot_sum(checkpoint->slot, count);
     memcpy(checkpoint->slot, &head, sizeof head);
-    while (slot_bytes < bytes) {
+    while (slot_bytes < bytes || slot_bytes < checkpoint->slot_bytes) {
         slot_bytes *= 2;
     }
-    weir_pulled pulled = WEIR_PULLED;
-    if (slot_bytes > checkpoint->slot_bytes) {
+    weir_pulled pulled = named ? WEIR_PULLED : check_name_is_free(checkpoint);
+    if (pulled == WEIR_PULLED && (!named || slot_bytes > checkpoint->slot_bytes)) {
         pulled = replace_file(checkpoint, slot_bytes);
-    } else {
+    } else if (pulled == WEIR_PULLED) {
         uint64_t at = checkpoint->target * checkpoint->slot_bytes;
         int said = weir__file_write(checkpoint->file, checkpoint->slot, bytes, at);
         if (said < 0) {

@@ -5,7 +5,8 @@
  * One slot is on the disk.  Saves go to the other, each with a number one higher and a checksum,
  * until that is made sure on the disk, too; then they change.  So whatever moment a crash comes at,
  * of the process or of the machine, one slot is right: at worst what was synced last.  When there
- * are too many entries for a slot, a larger file takes this one's place.
+ * are too many entries for a slot, a larger file takes this one's place; and where somebody has
+ * removed or renamed it, another one.
  *
  *   file:  slot, slot: each half of it
  *   slot:  head, entries; checksum over both
@@ -49,7 +50,10 @@ weir_pulled weir__file_checkpoint_open(struct weir__file_checkpoint *checkpoint,
 struct weir__file_entry *weir__file_checkpoint_room(struct weir__file_checkpoint *checkpoint,
                                                     size_t count);
 
-/* Writes them. */
+/* Whether it is still the file of its name: nobody has removed or renamed it. */
+bool weir__file_checkpoint_is_named(const struct weir__file_checkpoint *checkpoint);
+
+/* Writes them; where it is not the file of its name any more, to a new one of that name. */
 weir_pulled weir__file_checkpoint_save(struct weir__file_checkpoint *checkpoint, size_t count);
 
 /* Makes sure on disk what was saved. */

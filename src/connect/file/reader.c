@@ -140,16 +140,33 @@ static bool add_part(struct weir__file_reader *reader, struct weir__file_appetit
     return true;
 }
 
-/* The end of a line that was skipped.  False: no room, or it cannot be read again. */
+/* The first bytes of a line that was skipped: how many, or errno, negated.  Where there are fewer
+ * the file ends, for it was cut off; or what is behind cannot be read. */
+static int64_t read_head(struct weir__file_reader *reader) {
+    const struct weir__file_tail *tail = reader->tail;
+    const size_t wanted = reader->options->max_line;
+    int64_t more = 0, had = weir__file_read(tail->file, reader->head, wanted, tail->rests);
+    if (had >= 0 && (size_t)had < wanted) {
+        more = weir__file_read(tail->file, reader->head + had, wanted - (size_t)had,
+                               tail->rests + (uint64_t)had);
+    }
+    return more < 0 ? more : had + more;
+}
+
+/* The end of a line that was skipped.  False: no room, or it cannot be read again (`failed`). */
 static bool add_skipped(struct weir__file_reader *reader, struct weir__file_appetite *appetite,
                         uint64_t behind) {
     const struct weir__file_tail *tail = reader->tail;
     if (reader->options->long_lines != WEIR_FILE_CUT) {
         return true;
     }
-    int64_t had = weir__file_read(tail->file, reader->head, reader->options->max_line, tail->rests);
-    return had >= 0 &&
-           add_line(reader, appetite, tail->rests, reader->head, (size_t)had, behind, "cut");
+    int64_t had = read_head(reader);
+    reader->failed = had < 0;
+    if (had < 0) {
+        weir__file_lost("cannot read", tail->path, (int)had);
+        return false;
+    }
+    return add_line(reader, appetite, tail->rests, reader->head, (size_t)had, behind, "cut");
 }
 
 /* The buffer begins with a whole line of `length` bytes, and `delimiter` behind it. */
@@ -195,7 +212,7 @@ static bool take_long(struct weir__file_reader *reader, struct weir__file_appeti
     return true;
 }
 
-/* All that is in the buffer.  False: the pull takes no more. */
+/* All that is in the buffer.  False: the pull takes no more, or it has failed. */
 static bool take_lines(struct weir__file_reader *reader, struct weir__file_appetite *appetite) {
     const struct weir__file_delimiter *delimiter = reader->delimiter;
     while (true) {
@@ -274,6 +291,13 @@ static weir__file_went read_more(struct weir__file_reader *reader, uint64_t now_
     return WEIR__FILE_TURN;
 }
 
+/* Why not all was taken. */
+static weir__file_went why_left(struct weir__file_reader *reader) {
+    bool failed = reader->failed;
+    reader->failed = false;
+    return failed ? WEIR__FILE_FAILED : WEIR__FILE_NO_ROOM;
+}
+
 weir__file_went weir__file_read_lines(struct weir__file_reader *reader,
                                       struct weir__file_tail *tail,
                                       struct weir__file_appetite *appetite, uint64_t now_ns) {
@@ -283,7 +307,7 @@ weir__file_went weir__file_read_lines(struct weir__file_reader *reader,
     }
     while (went == WEIR__FILE_TURN) {
         if (!take_lines(reader, appetite)) {
-            return WEIR__FILE_NO_ROOM;
+            return why_left(reader);
         }
         if (turn_is_over(reader)) {
             return WEIR__FILE_TURN;
@@ -299,5 +323,5 @@ weir__file_went weir__file_read_rest(struct weir__file_reader *reader, struct we
     if (reader->options->whole_only || (length == 0 && !tail->skipping)) {
         return WEIR__FILE_AT_END;
     }
-    return take_line(reader, appetite, length, 0) ? WEIR__FILE_AT_END : WEIR__FILE_NO_ROOM;
+    return take_line(reader, appetite, length, 0) ? WEIR__FILE_AT_END : why_left(reader);
 }

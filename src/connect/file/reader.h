@@ -24,6 +24,7 @@ struct weir__file_reader {
     size_t begin;
     size_t end;
     size_t scanned; /* there is no delimiter that begins before */
+    bool failed;    /* a line could not be read again; a refusal says why */
     uint64_t turn;  /* it is another tail's turn when this one has been read so far; 0: no matter */
     uint64_t turn_at; /* where its turn began */
     uint64_t read_at; /* since 1970, ns: message.time */
@@ -52,7 +53,8 @@ weir__file_went weir__file_read_lines(struct weir__file_reader *reader,
                                       struct weir__file_tail *tail,
                                       struct weir__file_appetite *appetite, uint64_t now_ns);
 
-/* Nothing more can come behind what there is: that is a line, if any may be.  AT_END or NO_ROOM. */
+/* Nothing more can come behind what there is: that is a line, if any may be.  AT_END, NO_ROOM or
+ * FAILED. */
 weir__file_went weir__file_read_rest(struct weir__file_reader *reader, struct weir__file_tail *tail,
                                      struct weir__file_appetite *appetite);
 

@@ -71,13 +71,22 @@ static void watch_folders(weir_file_source *source) {
     }
 }
 
+/* Who waits saves nothing: this one would notice too late that its checkpoint has gone. */
+static weir_pulled look_for_checkpoint(weir_file_source *source) {
+    return !source->begun || source->options.checkpoint == NULL ||
+                   weir__file_checkpoint_is_named(&source->checkpoint)
+               ? WEIR_PULLED
+               : save_positions(source);
+}
+
 static weir_pulled look_for_files(weir_file_source *source) {
     uint64_t now = weir__clock_now_ns();
     if (source->options.once) {
         return WEIR_PULLED;
     }
     source->look_at = weir__clock_deadline(now, source->options.poll_ns);
-    return weir__file_tails_look(&source->tails, now);
+    weir_pulled pulled = look_for_checkpoint(source);
+    return pulled == WEIR_PULLED ? weir__file_tails_look(&source->tails, now) : pulled;
 }
 
 /* It is said, once, that there is nothing to read: a path may be wrong. */

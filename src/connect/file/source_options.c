@@ -14,6 +14,32 @@ enum {
     LINE_MOST = 1 << 29 /* with its key and header it is a message */
 };
 
+/* What names are looked for, and where; the last part of a path is all that a pattern sees. */
+static weir_status check_folder(const char *folder, const char *pattern) {
+    size_t bytes = folder == NULL ? 1 : strlen(folder), escapes = 0;
+    if (bytes == 0 || bytes >= WEIR_FILE_PATH_BYTES) {
+        return weir_refuse(WEIR_INVALID, "folder must have 1 to %d bytes, got %zu",
+                           WEIR_FILE_PATH_BYTES - 1, bytes);
+    }
+    if (pattern == NULL) {
+        return WEIR_OK;
+    }
+    if (folder == NULL) {
+        return weir_refuse(WEIR_INVALID, "pattern needs a folder, got \"%s\"", pattern);
+    }
+    for (bytes = strlen(pattern); escapes < bytes && pattern[bytes - escapes - 1] == '\\';) {
+        escapes++;
+    }
+    if (bytes == 0 || strchr(pattern, '/') != NULL || escapes % 2 != 0 ||
+        strcmp(pattern, ".") == 0 || strcmp(pattern, "..") == 0) {
+        return weir_refuse(WEIR_INVALID,
+                           "pattern must be one that names of files can match (not empty, . or .., "
+                           "no /, no \\ at its end), got \"%s\"",
+                           pattern);
+    }
+    return WEIR_OK;
+}
+
 static weir_status check_which(const weir_file_source_options *options) {
     if ((options->folder == NULL) == (options->path_count == 0)) {
         return weir_refuse(WEIR_INVALID, "one of paths and folder must be given");
@@ -22,17 +48,18 @@ static weir_status check_which(const weir_file_source_options *options) {
         return weir_refuse(WEIR_INVALID, "paths must not be NULL with a path_count of %zu",
                            options->path_count);
     }
-    if (options->pattern != NULL && options->folder == NULL) {
-        return weir_refuse(WEIR_INVALID, "pattern needs a folder, got \"%s\"", options->pattern);
-    }
     for (size_t i = 0; i < options->path_count; i++) {
         const char *path = options->paths[i];
         if (path == NULL || *path == '\0' || strlen(path) >= WEIR_FILE_PATH_BYTES) {
             return weir_refuse(WEIR_INVALID, "paths[%zu] must have 1 to %d bytes, got %s", i,
                                WEIR_FILE_PATH_BYTES - 1, path == NULL ? "NULL" : "others");
         }
+        if (options->checkpoint != NULL && strcmp(path, options->checkpoint) == 0) {
+            return weir_refuse(WEIR_INVALID, "checkpoint must not be one of paths, got \"%s\"",
+                               path);
+        }
     }
-    return WEIR_OK;
+    return check_folder(options->folder, options->pattern);
 }
 
 static weir_status check_size(const char *name, size_t value, size_t least, size_t most) {

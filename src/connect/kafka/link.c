@@ -81,6 +81,9 @@ weir_status weir__kafka_check_topic_name(const char *what, const char *name) {
         return weir_refuse(WEIR_INVALID, "%s must have at most %d characters, got %zu", what,
                            WEIR_KAFKA_TOPIC_BYTES - 1, strlen(name));
     }
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
+        return weir_refuse(WEIR_INVALID, "%s must not be . or .., got \"%s\"", what, name);
+    }
     if (name[strspn(name, allowed)] != '\0') {
         return weir_refuse(WEIR_INVALID, "%s must be of letters, digits, ., _ and -, got \"%s\"",
                            what, name);

@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <regex.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -192,18 +194,50 @@ static weir_status check_kafka_sizes(const weir_kafka_source_options *options) {
     return WEIR_OK;
 }
 
+/* As librdkafka will compile it. */
+static weir_status check_pattern(const char *what, const char *pattern) {
+    regex_t made;
+    char why[80];
+    int said = regcomp(&made, pattern, REG_EXTENDED | REG_NOSUB);
+    if (said == 0) {
+        regfree(&made);
+        return WEIR_OK;
+    }
+    regerror(said, &made, why, sizeof why);
+    return weir_refuse(WEIR_INVALID,
+                       "%s must be a topic, or a regular expression that begins with ^, got "
+                       "\"%.100s\": %s",
+                       what, pattern, why);
+}
+
+static weir_status check_one_topic(const char *const *topics, size_t at) {
+    char what[32];
+    snprintf(what, sizeof what, "topics[%zu]", at);
+    weir_status status = topics[at] != NULL && topics[at][0] == '^'
+                             ? check_pattern(what, topics[at])
+                             : weir__kafka_check_topic_name(what, topics[at]);
+    for (size_t i = 0; i < at && status == WEIR_OK; i++) {
+        if (strcmp(topics[i], topics[at]) == 0) {
+            status = weir_refuse(WEIR_INVALID, "%s must differ from topics[%zu], got \"%.150s\"",
+                                 what, i, topics[at]);
+        }
+    }
+    return status;
+}
+
 static weir_status copy_topics(weir_kafka_source *source, const weir_kafka_source_options *from) {
     if (from->group == NULL || *from->group == '\0') {
         return weir_refuse(WEIR_INVALID, "group must be given");
+    }
+    if (from->member != NULL && *from->member == '\0') {
+        return weir_refuse(WEIR_INVALID, "member must not be empty");
     }
     if (from->topics == NULL || from->topic_count == 0 || from->topic_count > WEIR__KAFKA_TOPICS) {
         return weir_refuse(WEIR_INVALID, "topics must be 1 to %d, got %zu", WEIR__KAFKA_TOPICS,
                            from->topics == NULL ? 0 : from->topic_count);
     }
     for (size_t i = 0; i < from->topic_count; i++) {
-        bool pattern = from->topics[i] != NULL && from->topics[i][0] == '^';
-        weir_status status =
-            pattern ? WEIR_OK : weir__kafka_check_topic_name("a topic", from->topics[i]);
+        weir_status status = check_one_topic(from->topics, i);
         if (status != WEIR_OK) {
             return status;
         }

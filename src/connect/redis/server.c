@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 
 enum { HOST_BYTES = 256, PORT = 6379, READER_KEEPS = 1 << 20 };
 
@@ -18,34 +19,51 @@ struct place {
     int port;
 };
 
-/* "host:port", "[::1]:port", "host" or "/path"; false: it is none of these. */
-static bool read_address(const char *address, struct place *place) {
-    size_t count = strlen(address);
-    const char *colon = strrchr(address, ':');
-    const char *bracket = *address == '[' ? strchr(address, ']') : NULL;
+static const char *const what_it_may_be =
+    "must be \"host:port\", \"[IPv6 address]:port\" or \"/path\", or several of these with "
+    "commas between them";
+
+/* 1 to 65535 in digits alone; 0: it is none. */
+static int read_port(const char *text) {
+    const size_t digits = strspn(text, "0123456789");
+    const long port = digits > 0 && digits <= 5 && text[digits] == '\0' ? atol(text) : 0;
+    return port <= 65535 ? (int)port : 0;
+}
+
+/* A socket's path, which the system bounds, too. */
+static const char *read_path(const char *address, struct place *place) {
+    const struct sockaddr_un un;
+    if (strlen(address) >= sizeof un.sun_path) {
+        return "has a path that is too long for a socket";
+    }
+    memcpy(place->host, address, strlen(address) + 1);
+    place->port = 0;
+    return NULL;
+}
+
+/* "host:port", "[::1]:port", without a port, or "/path"; else says what is wrong with it. */
+static const char *read_address(const char *address, struct place *place) {
+    const char *end = address + strcspn(address, ":"), *behind = end;
     place->port = PORT;
-    if (count == 0 || count >= HOST_BYTES || (*address == '[' && bracket == NULL)) {
-        return false;
-    }
     if (*address == '/') {
-        memcpy(place->host, address, count + 1);
-        place->port = 0;
-        return true;
+        return read_path(address, place);
     }
-    const char *end = bracket != NULL ? bracket : colon != NULL ? colon : address + count;
-    colon = bracket == NULL ? colon : bracket[1] == ':' ? bracket + 1 : NULL;
-    if (colon != NULL) {
-        char *behind;
-        long port = strtol(colon + 1, &behind, 10);
-        if (port < 1 || port > 65535 || *behind != '\0') {
-            return false;
-        }
-        place->port = (int)port;
+    if (*address == '[') {
+        end = strchr(++address, ']');
+        behind = end == NULL ? NULL : end + 1;
+    } else if (strchr(end, ':') != strrchr(end, ':')) {
+        return "must have brackets around an IPv6 address, as in \"[::1]:6379\"";
     }
-    address += bracket != NULL;
+    if (end == NULL || end == address || (size_t)(end - address) >= HOST_BYTES ||
+        (*behind != '\0' && *behind != ':')) {
+        return what_it_may_be;
+    }
+    if (*behind == ':' && (place->port = read_port(behind + 1)) == 0) {
+        return "must have a port of 1 to 65535";
+    }
     memcpy(place->host, address, (size_t)(end - address));
     place->host[end - address] = '\0';
-    return end > address && strpbrk(place->host, " \t\r\n") == NULL;
+    return strpbrk(place->host, " \t\r\n") == NULL ? NULL : what_it_may_be;
 }
 
 static weir_status copy_addresses(struct weir__texts *texts, const char *list,
@@ -56,12 +74,13 @@ static weir_status copy_addresses(struct weir__texts *texts, const char *list,
         size_t count = strcspn(list, ", ");
         snprintf(one, sizeof one, "%.*s", (int)count, list);
         if (count > 0) {
-            if (count >= sizeof one || !read_address(one, &place) ||
-                to->address_count == WEIR__REDIS_ADDRESSES) {
-                return weir_refuse(WEIR_INVALID,
-                                   "server.address must be \"host:port\" or \"/path\", or up to "
-                                   "%d of these with commas between them, got \"%.100s\"",
-                                   WEIR__REDIS_ADDRESSES, one);
+            const char *wrong = count >= sizeof one ? what_it_may_be : read_address(one, &place);
+            if (wrong != NULL) {
+                return weir_refuse(WEIR_INVALID, "server.address %s, got \"%.100s\"", wrong, one);
+            }
+            if (to->address_count == WEIR__REDIS_ADDRESSES) {
+                return weir_refuse(WEIR_INVALID, "server.address must have at most %d addresses",
+                                   WEIR__REDIS_ADDRESSES);
             }
             to->addresses[to->address_count++] = weir__text_keep(texts, one);
         }
