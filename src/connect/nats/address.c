@@ -11,30 +11,39 @@ static bool is_blank(char letter) {
     return letter == ' ' || letter == '\t';
 }
 
+/* What is behind a user and a password, which no message shows. */
+static const char *without_secrets(const char *address, const char *end) {
+    const char *shown = address;
+    for (const char *at = address; at < end; at++) {
+        shown = *at == '@' ? at + 1 : shown;
+    }
+    return shown;
+}
+
 /* One without the blanks around it.  INVALID: nothing is left of it, or has blanks in it. */
-static weir_status copy_address(struct weir__texts *texts, const char *url, const char *from,
-                                size_t count, struct weir__nats_addresses *to) {
+static weir_status copy_address(struct weir__texts *texts, const char *from, size_t count,
+                                struct weir__nats_addresses *to) {
     while (count > 0 && is_blank(*from)) {
         from++, count--;
     }
     while (count > 0 && is_blank(from[count - 1])) {
         count--;
     }
+    const char *shown = without_secrets(from, from + count);
     for (size_t i = 0; i < count; i++) {
         if ((unsigned char)from[i] <= ' ' || from[i] == 0x7f) {
             return weir_refuse(WEIR_INVALID,
-                               "server.url must be addresses without blanks, got \"%s\"", url);
+                               "server.url must be addresses without blanks, got \"%.*s\"",
+                               (int)(from + count - shown), shown);
         }
     }
     if (count == 0) {
-        return weir_refuse(WEIR_INVALID,
-                           "server.url must be an address, or several with commas between them, "
-                           "got \"%s\"",
-                           url);
+        return weir_refuse(WEIR_INVALID, "server.url must be an address, or several with commas "
+                                         "between them, got an empty one");
     }
     if (to->count == WEIR__NATS_SERVERS) {
-        return weir_refuse(WEIR_INVALID, "server.url must have at most %d addresses, got \"%s\"",
-                           WEIR__NATS_SERVERS, url);
+        return weir_refuse(WEIR_INVALID, "server.url must have at most %d addresses, got more",
+                           WEIR__NATS_SERVERS);
     }
     to->each[to->count++] = weir__text_keep_some(texts, from, count);
     return WEIR_OK;
@@ -60,7 +69,7 @@ weir_status weir__nats_copy_addresses(struct weir__texts *texts, const char *url
     *to = (struct weir__nats_addresses){0};
     while (status == WEIR_OK && from != NULL) {
         size_t count = strcspn(from, ",");
-        status = copy_address(texts, url, from, count, to);
+        status = copy_address(texts, from, count, to);
         from = from[count] == ',' ? from + count + 1 : NULL;
     }
     shuffle(to);
@@ -69,6 +78,5 @@ weir_status weir__nats_copy_addresses(struct weir__texts *texts, const char *url
 
 const char *weir__nats_address_shown(const struct weir__nats_addresses *addresses) {
     const char *address = addresses->each[addresses->at];
-    const char *behind = strrchr(address, '@');
-    return behind != NULL ? behind + 1 : address;
+    return without_secrets(address, address + strlen(address));
 }
