@@ -401,6 +401,7 @@ static void sources_are_tuned(void **state) {
     for (int way = 0; way < 6; way++) {
         const bool tuned = way >= 3;
         pipeline_scene_of(&scene, &(weir_runtime_options){.mode = WEIR_SIMULATED, .workers = 1}, 4);
+        scene.driver.idle_ns = hour_ns / 3600; /* or hours are millions of rounds */
         if (way % 3 == 0) scene.lost_pulls = 1;
         if (way % 3 == 1) scene.lost_acks = 1;
         if (way % 3 == 2) scene.driver.cumulative = true, scene.does[2] = "no";
