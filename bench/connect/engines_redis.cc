@@ -117,7 +117,10 @@ rows::Outcome adding_by_pipeline(uint64_t count, size_t bytes, size_t batch) {
     weir_runtime *runtime;
     weir_pipeline *pipeline;
     must(weir_redis_sink_open(&options, &sink) == WEIR_OK, "sink");
-    must(weir_runtime_open(nullptr, &runtime) == WEIR_OK, "runtime");
+    weir_runtime_options one = {};
+    one.workers = 1;
+    one.unpinned = true;
+    must(weir_runtime_open(&one, &runtime) == WEIR_OK, "runtime");
     void *contexts[] = {&self}, *sinks[] = {sink};
     weir_pipeline_batcher batcher = {};
     batcher.name = "sink";
