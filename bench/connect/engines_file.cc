@@ -53,7 +53,7 @@ namespace {
 struct Setting {
     size_t bytes; // of a line, delimiter included
     size_t batch;
-    const char *kind; // synced, timed, cached
+    const char *kind;   // synced, timed, cached
     bool quick = false; // weir: the sink writes on an unpinned worker, not on a thread of its own
 };
 
@@ -260,7 +260,8 @@ uint64_t lines_of(const Setting &setting) {
 
 void add(const std::string &name, const Setting &setting,
          rows::Outcome (*run)(const Setting &, uint64_t)) {
-    std::string place = "/" + std::string(setting.kind) + ",bytes:" + std::to_string(setting.bytes) +
+    std::string place = "/" + std::string(setting.kind) +
+                        ",bytes:" + std::to_string(setting.bytes) +
                         ",batch:" + std::to_string(setting.batch);
     rows::add_fixed(name + place, lines_of(setting), [=](uint64_t count) {
         rows::Outcome outcome = run(setting, count);

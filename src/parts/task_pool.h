@@ -26,6 +26,8 @@
  *   closing   weir_pool_close                 the worker
  *   lifted    the worker; a task that takes   the worker, once it has come back
  *             its event, while it runs
+ *   behind    the worker, before G3           the thread that has the child
+ *   holds_met the thread, with ways.alone     that thread
  *   results,  the thread, while the task      the worker, likewise
  *   attempt   runs; then the worker
  *
@@ -65,14 +67,15 @@
  * ways.apart such a one makes room: another event is asked for in its stead, which its subscription
  * has `lent`, and gets back from who is closed next.
  *
- * With ways.alone one child runs at a time, on one thread, and a task may hold (weir__task_hold): as
- * it has failed, nobody is begun but it, the `holder`, until it has been begun again and has
+ * With ways.alone one child runs at a time, on one thread, and a task may hold (weir__task_hold):
+ * as it has failed, nobody is begun but it, the `holder`, until it has been begun again and has
  * returned.  So that the thread need not wait for the worker between two children, one more may be
- * out with ways.next: it lies in the handout.  If the one before it has failed and holds, the thread
- * does not begin it, but brings it back as it is, QUEUED, and the worker has it wait again.  Who is
- * meant by that says `holds_seen`: a child has in `behind` how many such failures the worker had
- * read of as it was put out; the thread has counted more (`holds_met`), until the worker has read of
- * the last one, too.  Both count the same failures in the same order, and `behind` goes with G3.
+ * out with ways.next: it lies in the handout.  If the one before it has failed and holds, the
+ * thread does not begin it, but brings it back as it is, QUEUED, and the worker has it wait again.
+ * Who is meant by that says `holds_seen`: a child has in `behind` how many such failures the worker
+ * had read of as it was put out; the thread has counted more (`holds_met`), until the worker has
+ * read of the last one, too.  Both count the same failures in the same order, and `behind` goes
+ * with G3.
  *
  *   ways.alone:  out_alone == children that are out <= 1 + ways.next
  *

@@ -352,9 +352,8 @@ static unsigned home_of_crew(const weir_pipeline_batcher *options) {
 
 weir_status weir__crew_start(struct weir__crew *crew, weir_ref *out) {
     const weir_pipeline_batcher *options = &crew->bin->options;
-    const struct weir__task_ways ways = {.apart = batches_apart(crew->bin),
-                                         .alone = crew->bin->in_order,
-                                         .next = crew->bin->next};
+    const struct weir__task_ways ways = {
+        .apart = batches_apart(crew->bin), .alone = crew->bin->in_order, .next = crew->bin->next};
     const weir_pool_options pool = {
         .name = crew->member->name,
         .event_bytes = sizeof(weir_gathered),

@@ -140,8 +140,7 @@ TABLES = {"workload": tables.workload, "latencies": lambda result: [tables.laten
 
 def section(name, source, result, drawn):
     """One benchmark: what it asks, what was expected, what came out."""
-    folder = source.path.parent.name
-    place = f"bench/{source.path.name}" if folder == "bench" else f"bench/{folder}/{source.path.name}"
+    place = "bench/" + source.path.as_posix().rpartition("/bench/")[2]
     lines = [f"## {source.title}", "", f"`{place}`", ""]
     for word in ("Question", "Prediction"):
         if source.part(word):
@@ -182,11 +181,11 @@ BEGIN, END = "<!-- engines: begin -->", "<!-- engines: end -->"
 ENGINES = """\
 ## Engines: connectors beside their clients by hand
 
-Each connector beside the bare client library, or read and write, in a loop by hand that does the same:
-messages are acknowledged once they are counted, batch by batch. Servers are the benchmark's own, on
-the same cores, and take most of the time; both begin with nothing, connect, and end when the
-engine knows of the last ack. Every run's sum, and what the engine says is left, are checked. Which
-settings an engine has is in the head of each file.
+Each connector beside the bare client library, or read and write, in a loop by hand that does the
+same: messages are acknowledged once they are counted, batch by batch. Servers are the benchmark's
+own, on the same cores, and take most of the time; both begin with nothing, connect, and end when
+the engine knows of the last ack. Every run's sum, and what the engine says is left, are checked.
+Which settings an engine has is in the head of each file.
 """
 
 
