@@ -82,8 +82,14 @@ rows::Outcome through_pipeline(const weir_source_driver *driver, void *source, u
         usleep(1000);
         weir_pipeline_read_stats(pipeline, &stats);
     }
+    const bool known = acked();
     outcome.nanoseconds = race_clock_ns() - (from_first ? seen.began.load() : began);
-    outcome.correct = right(count, seen.count, seen.sum) && acked();
+    outcome.correct = right(count, seen.count, seen.sum) && known;
+    if (!outcome.correct) {
+        std::fprintf(stderr, "engines: %llu of %llu came, all acked: %d\n",
+                     static_cast<unsigned long long>(seen.count.load()),
+                     static_cast<unsigned long long>(count), known);
+    }
     must(weir_pipeline_close(pipeline, nullptr), "close");
     must(weir_runtime_close(runtime, nullptr), "close");
     return outcome;
