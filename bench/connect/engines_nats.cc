@@ -5,10 +5,14 @@
 // each, is left when a pipeline stands between?  Messages of 64 and of 1,024 bytes, in batches of
 // 10, 100 and 1,000; a server of its own on loopback, the stream in memory.
 //
+// Both begin with nothing, connect, and end when the server has read the last ack.  By hand acks
+// are sent batch by batch and not waited for but in the end (fetch), or with a flush for each batch
+// (flush), which is what a pipeline's `acked` says.
+//
 // Prediction.  The server is what takes time, on the same cores; a pipeline asks ahead of what it
 // handles, which a fetch does not, so it is not behind at batches of 100 and more.
 //
-// Rows are ceiling/fetch,... (the client by hand) and weir/pipeline,...
+// Rows are ceiling/fetch,... and ceiling/flush,... (the client by hand) and weir/pipeline,...
 #include "connect/engines.h"
 
 extern "C" {
@@ -81,7 +85,9 @@ bool all_acked() {
     return false;
 }
 
-rows::Outcome by_hand(uint64_t count, size_t bytes, int batch) {
+rows::Outcome by_hand(uint64_t count, size_t bytes, int batch, bool flushed) {
+    natsConnection *own = nullptr;
+    jsCtx *stream = nullptr;
     natsSubscription *subscription = nullptr;
     jsSubOptions options;
     jsSubOptions_Init(&options);
@@ -89,12 +95,14 @@ rows::Outcome by_hand(uint64_t count, size_t bytes, int batch) {
     options.Consumer = "worker";
     options.ManualAck = true;
     fill(count, bytes);
-    must(js_PullSubscribe(&subscription, jetstream, "jobs", "worker", nullptr, &options, nullptr) ==
-             NATS_OK,
-         "pull subscription");
     uint64_t seen = 0, sum = 0;
     rows::Outcome outcome;
     double began = race_clock_ns();
+    must(natsConnection_ConnectTo(&own, url.c_str()) == NATS_OK, "connect");
+    must(natsConnection_JetStream(&stream, own, nullptr) == NATS_OK, "JetStream");
+    must(js_PullSubscribe(&subscription, stream, "jobs", "worker", nullptr, &options, nullptr) ==
+             NATS_OK,
+         "pull subscription");
     while (seen < count) {
         natsMsgList list = {};
         uint64_t left = count - seen;
@@ -106,11 +114,14 @@ rows::Outcome by_hand(uint64_t count, size_t bytes, int batch) {
         }
         seen += static_cast<uint64_t>(list.Count);
         natsMsgList_Destroy(&list);
+        if (flushed) natsConnection_Flush(own);
     }
-    natsConnection_Flush(connection);
+    natsConnection_Flush(own);
     outcome.nanoseconds = race_clock_ns() - began;
     outcome.correct = engines::right(count, seen, sum) && all_acked();
     natsSubscription_Destroy(subscription);
+    jsCtx_Destroy(stream);
+    natsConnection_Destroy(own);
     return outcome;
 }
 
@@ -139,10 +150,13 @@ int main(int argc, char **argv) {
     for (size_t bytes : {64u, 1024u}) {
         for (size_t batch : {10u, 100u, 1000u}) {
             std::string name = "bytes:" + std::to_string(bytes) + ",batch:" + std::to_string(batch);
-            const uint64_t count = batch == 10 ? 5000 : 30000;
-            rows::add_fixed("ceiling/fetch/" + name, count, [=](uint64_t events) {
-                return by_hand(events, bytes, static_cast<int>(batch));
-            });
+            const uint64_t count = batch == 10 ? 5000 : 50000;
+            for (bool flushed : {false, true}) {
+                const std::string way = flushed ? "ceiling/flush/" : "ceiling/fetch/";
+                rows::add_fixed(way + name, count, [=](uint64_t events) {
+                    return by_hand(events, bytes, static_cast<int>(batch), flushed);
+                });
+            }
             rows::add_fixed("weir/pipeline/" + name, count,
                             [=](uint64_t events) { return by_pipeline(events, bytes, batch); });
         }

@@ -117,7 +117,10 @@ rows::Outcome adding_by_pipeline(uint64_t count, size_t bytes, size_t batch) {
     weir_runtime *runtime;
     weir_pipeline *pipeline;
     must(weir_redis_sink_open(&options, &sink) == WEIR_OK, "sink");
-    must(weir_runtime_open(nullptr, &runtime) == WEIR_OK, "runtime");
+    weir_runtime_options one = {};
+    one.workers = 1;
+    one.unpinned = true;
+    must(weir_runtime_open(&one, &runtime) == WEIR_OK, "runtime");
     void *contexts[] = {&self}, *sinks[] = {sink};
     weir_pipeline_batcher batcher = {};
     batcher.name = "sink";
@@ -179,6 +182,15 @@ rows::Outcome reading_by_hand(uint64_t count, size_t bytes, size_t batch) {
     return outcome;
 }
 
+// Waits until the server has read every ack: a source hears of that with its next pull.
+bool all_acked() {
+    for (int tries = 0; tries < 10000; tries++) {
+        if (ask("XPENDING jobs workers") == 0) return true;
+        usleep(200);
+    }
+    return false;
+}
+
 rows::Outcome reading_by_pipeline(uint64_t count, size_t bytes, size_t batch) {
     fill(count, bytes);
     weir_redis_source_options options = {};
@@ -187,9 +199,8 @@ rows::Outcome reading_by_pipeline(uint64_t count, size_t bytes, size_t batch) {
     options.group = "workers";
     weir_redis_source *source;
     must(weir_redis_source_open(&options, &source) == WEIR_OK, "source");
-    rows::Outcome outcome =
-        engines::through_pipeline(weir_redis_source_driver(source), source, count, batch, false,
-                                  [] { return ask("XPENDING jobs workers") == 0; });
+    rows::Outcome outcome = engines::through_pipeline(weir_redis_source_driver(source), source,
+                                                      count, batch, false, all_acked);
     weir_redis_source_close(source);
     return outcome;
 }

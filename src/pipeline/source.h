@@ -125,7 +125,7 @@ struct weir__receipt_list {
     uint32_t last;
 };
 
-enum { WEIR__SOURCE_BATCH = 64, WEIR__SOURCE_RING = 1024, WEIR__SOURCE_ACKS = 128 };
+enum { WEIR__SOURCE_BATCH = 64, WEIR__SOURCE_RING = 1024, WEIR__SOURCE_ACKS = 512 };
 
 struct weir_pull {
     struct weir_source *source;

@@ -22,7 +22,7 @@ import machine  # noqa: E402
 import page  # noqa: E402
 import tables  # noqa: E402
 import targets  # noqa: E402
-from results import Result, Source, load, sources  # noqa: E402
+from results import GROUPS, Result, Source, load, sources  # noqa: E402
 from who import ONE_CORE, OWN, SPLIT, best_of_each  # noqa: E402
 
 SUFFIX = "/iterations:1/repeats:3/manual_time"
@@ -83,6 +83,15 @@ class Sources(unittest.TestCase):
         self.assertEqual(pipe.title, "Pipe of two: a producer, a consumer")
         self.assertTrue(pipe.part("Question").startswith("How many events"))
         self.assertNotIn("//", pipe.part("Prediction"))
+
+    def test_engines_are_a_group_of_their_own(self):
+        found = sources(ROOT / "bench" / GROUPS["engines"])
+        self.assertEqual(list(found), ["engines_nats", "engines_redis", "engines_kafka",
+                                       "engines_file", "scale"])
+        self.assertFalse(set(found) & set(sources(ROOT / "bench")))
+        for name, source in found.items():
+            self.assertTrue(source.part("Question"), name)
+            self.assertTrue(source.part("Prediction"), name)
 
     def test_every_benchmark_with_rows_says_what_it_asks(self):
         found = sources(ROOT / "bench")
@@ -363,6 +372,28 @@ class Page(unittest.TestCase):
             self.assertEqual(set(load(place)), set(results))
             text = page.write(ROOT, place, place).read_text(encoding="utf-8")
             return text, {path.stem for path in (place / "benchmarks").glob("*.svg")}
+
+    def test_engines_replace_their_part_alone(self):
+        rows = {"weir/read/bytes:64,batch:100": 0.8, "ceiling/read/bytes:64,batch:100": 1.0,
+                "weir/add/bytes:64,batch:100": 0.5, "ceiling/add/bytes:64,batch:100": 0.5,
+                "weir/read/bytes:64,batch:10": 0.1, "ceiling/read/bytes:64,batch:10": 0.2}
+        scale = {"weir/workers/count:1": 0.001, "weir/workers/count:4": 0.002}
+        with tempfile.TemporaryDirectory() as folder:
+            place = pathlib.Path(folder)
+            (place / "benchmarks.md").write_text("# By others\n", encoding="utf-8")
+            for rate in (0.8, 0.9):
+                rows["weir/read/bytes:64,batch:100"] = rate
+                for name, content in (("engines_redis", data(rows)), ("scale", data(scale))):
+                    (place / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+                text = page.write_engines(ROOT, place, place).read_text(encoding="utf-8")
+        self.assertTrue(text.startswith("# By others\n"))
+        self.assertEqual(text.count(page.BEGIN), 1)
+        self.assertEqual(text.count(page.END), 1)
+        self.assertIn("| `read/bytes:64,batch:100` | `read` | 1,000 | 1,000 .. 1,000 | **900** |",
+                      text)
+        self.assertIn("of the client by hand | at least 0.9 | 0.9 (read/bytes:64,batch:100) | met",
+                      text)
+        self.assertIn("| 4 | 2,000 | 2,000 .. 2,000 | 0.5 |", text)
 
     def test_without_results(self):
         text, drawn = self.write({})

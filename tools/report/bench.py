@@ -4,6 +4,7 @@
 usage: tools/bench [--install] [--peers] [--quick] [--report-only] [NAME...] [-- ARGUMENTS]
 
   NAME           a benchmark of bench/; by default, all that have rows
+  engines        those of bench/connect, which start servers of their own; by name only
   --install      installs the Debian packages that are missing (else they are named, and
                  what needs them is left out: peers, the drawings)
   --peers        the other libraries too, as many as are there
@@ -25,7 +26,7 @@ import time
 
 import machine
 import page
-from results import Result, sources
+from results import GROUPS, Result, sources
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "release"
@@ -65,7 +66,7 @@ def command(*words):
     return done.returncode == 0
 
 
-def build(with_peers):
+def build(with_peers, target):
     """Builds into build/release; false when anything did not build."""
     print("building", flush=True)
     configure = ["cmake", "-S", ".", "-B", str(BUILD), "-G", "Ninja",
@@ -75,7 +76,7 @@ def build(with_peers):
         if checkout:
             configure.append(f"-D{variable}={pathlib.Path(checkout).resolve()}")
     if not command(*configure) or not command("cmake", "--build", str(BUILD),
-                                              "--target", "benches"):
+                                              "--target", target):
         sys.exit("tools/bench: the benchmarks do not build")
     peers = BUILD / "bench" / "peers"
     # Peers of an older build would take part: they are brought up to date in any case.
@@ -113,6 +114,9 @@ def run_rows(name, arguments, facts, peers, show, folder):
     try:
         data = json.loads(fresh.read_text(encoding="utf-8"))
     except (OSError, ValueError):
+        if code == 0:
+            complain(f"{name} is left out: what it needs is not there")
+            return None
         raise Failed(f"{name}: exit code {code}, and no results") from None
     data["weir"] = {"machine": facts, "peers": peers, "load": load,
                     "seconds": time.monotonic() - begun,
@@ -159,7 +163,8 @@ def run_all(names, with_rows, arguments, peers, show, folder):
         begun = time.monotonic()
         try:
             if name in with_rows:
-                verdict = f"{len(run_rows(name, arguments, facts, peers, show, folder).rows)} rows"
+                result = run_rows(name, arguments, facts, peers, show, folder)
+                verdict = "left out" if result is None else f"{len(result.rows)} rows"
             else:
                 run_plain(name, arguments)
                 verdict = "done"
@@ -172,29 +177,45 @@ def run_all(names, with_rows, arguments, peers, show, folder):
     return failures
 
 
-def page_folder(folder):
+def page_folder(folder, bench):
     """Where the page goes: into docs only what is whole, and measured at length."""
     measured = {path.stem for path in folder.glob("*.json")}
-    if folder == RESULTS and measured >= set(sources(ROOT / "bench")):
+    if folder == RESULTS and measured >= set(sources(bench)):
         return ROOT / "docs"
     print("not every benchmark has been measured here at length: docs/benchmarks.md stays as it is")
     return folder
 
 
+def write_page(folder, group):
+    if group is None:
+        return page.write(ROOT, folder, page_folder(folder, ROOT / "bench"))
+    return page.write_engines(ROOT, folder, page_folder(folder, ROOT / "bench" / GROUPS[group]))
+
+
 def main():
     flags, names, arguments = options(sys.argv[1:])
     folder = QUICK_RESULTS if "--quick" in flags else RESULTS
+    engines = list(sources(ROOT / "bench" / GROUPS["engines"]))
+    names = [one for name in names for one in (engines if name == "engines" else [name])]
+    group = "engines" if names and set(names) <= set(engines) else None
     if "--report-only" in flags:
         if not any(folder.glob("*.json")):
             quick = " --quick" if "--quick" in flags else ""
             sys.exit(f"tools/bench: nothing has been measured yet; run tools/bench{quick} first")
         built, failures = True, []
     else:
-        built = build("--peers" in flags)
+        built = build("--peers" in flags, "benches" if group is None else group)
         found = sources(ROOT / "bench")
         names = names or list(found)
+        if set(names) & set(engines):
+            built = (group is not None or build(False, "engines")) and built
+            found = {**found, **sources(ROOT / "bench" / GROUPS["engines"])}
         there = {path.name for path in (BUILD / "bench").iterdir()
                  if path.is_file() and os.access(path, os.X_OK)}
+        missing = [name for name in names if name in engines and name not in there]
+        for name in missing:
+            complain(f"{name} is left out: its connector, or an example, is not built here")
+        names = [name for name in names if name not in missing]
         unknown = [name for name in names if name not in there]
         if unknown:
             sys.exit(f"tools/bench: no benchmark is called {unknown[0]}; there are: "
@@ -205,11 +226,11 @@ def main():
         checkouts = {who: (name, os.environ.get(variable))
                      for who, (variable, name) in CHECKOUTS.items()}
         failures = run_all(names, found, arguments, machine.peer_versions(checkouts),
-                           names != list(found), folder)
+                           group is not None or names != list(found), folder)
     if any("benchmark_filter" in word for word in arguments):
         print("filtered: the results are not kept, the page stays as it is")
     else:
-        print(f"written: {page.write(ROOT, folder, page_folder(folder)).relative_to(ROOT)}")
+        print(f"written: {write_page(folder, group).relative_to(ROOT)}")
     for failure in failures:
         complain(f"failed: {failure}")
     return 0 if built and not failures else 1

@@ -5,8 +5,8 @@ import textwrap
 import plots
 import tables
 from growth import growing_keys, series_of
-from results import WORKLOADS, load, sources
-from targets import all_of
+from results import GROUPS, WORKLOADS, load, sources
+from targets import all_of, engines
 from who import PEERS, is_peer, title
 
 WIDTH = 96  # of running text
@@ -23,11 +23,13 @@ only: machines differ, and one machine differs from hour to hour. To have your o
     tools/bench --peers            all of it; --install installs the other libraries first
     tools/bench                    weir and the hand-written loops
     tools/bench pipe2 push         only these
+    tools/bench engines            the connectors, with servers of their own
     tools/bench --quick            short runs, for a first look
     tools/bench --report-only      nothing is run; the page is made again
 
 This page is written once all of it has been measured at length; what is not whole, or
-quick, gets a page beside its results in `build/release`. GenStage takes part when the
+quick, gets a page beside its results in `build/release`. The part on engines, its last one, is
+written when they are all measured, and the rest is left as it is then. GenStage takes part when the
 variable WEIR_GEN_STAGE names a checkout of it, Broadway when WEIR_BROADWAY does. What is
 measured stays in the folder `build/release/bench-results`, one JSON file for each benchmark,
 every repetition in it.
@@ -102,9 +104,8 @@ def runs_table(sources_found, results):
                          "stolen by the host"], lines, 2)
 
 
-def targets_table(results):
-    lines = [[target.text, target.wanted, target.measured, target.verdict]
-             for target in all_of(results)]
+def targets_table(targets):
+    lines = [[target.text, target.wanted, target.measured, target.verdict] for target in targets]
     return tables.table(["target", "wanted", "measured (the worst)", "verdict"], lines, 4)
 
 
@@ -127,7 +128,9 @@ def kind_of(name, result):
 
 
 # Benchmarks whose rows are told as no others are.
-OWN_TABLES = {"metered": tables.metered, "fairness": tables.shares}
+OWN_TABLES = {"metered": tables.metered, "fairness": tables.shares, "scale": tables.workers,
+              **{f"engines_{name}": tables.beside_hand
+                 for name in ("nats", "redis", "kafka", "file")}}
 # What draws each kind, and what tells it in tables; plain ones have the full table only.
 PLOTS = {"workload": plots.workload, "latencies": plots.latencies, "growth": plots.growth}
 TABLES = {"workload": tables.workload, "latencies": lambda result: [tables.latencies(result)],
@@ -137,7 +140,8 @@ TABLES = {"workload": tables.workload, "latencies": lambda result: [tables.laten
 
 def section(name, source, result, drawn):
     """One benchmark: what it asks, what was expected, what came out."""
-    lines = [f"## {source.title}", "", f"`bench/{source.path.name}`", ""]
+    place = "bench/" + source.path.as_posix().rpartition("/bench/")[2]
+    lines = [f"## {source.title}", "", f"`{place}`", ""]
     for word in ("Question", "Prediction"):
         if source.part(word):
             lines += [*textwrap.wrap(f"**{word}.** {source.part(word)}", WIDTH), ""]
@@ -172,6 +176,48 @@ def draw(name, source, result, folder):
     return True
 
 
+BEGIN, END = "<!-- engines: begin -->", "<!-- engines: end -->"
+
+ENGINES = """\
+## Engines: connectors beside their clients by hand
+
+Each connector beside the bare client library, or read and write, in a loop by hand that does the
+same: messages are acknowledged once they are counted, batch by batch. Servers are the benchmark's
+own, on the same cores, and take most of the time; both begin with nothing, connect, and end when
+the engine knows of the last ack. Every run's sum, and what the engine says is left, are checked.
+Which settings an engine has is in the head of each file.
+"""
+
+
+def engines_part(root, results):
+    """The part of the page on engines."""
+    found = sources(root / "bench" / GROUPS["engines"])
+    own = {name: results[name] for name in found if name in results}
+    lines = [BEGIN, ENGINES, *targets_table(engines(own)), "", *facts_table(own), "",
+             *runs_table(found, own), ""]
+    for name, source in found.items():
+        lines += section(name, source, own.get(name), False)
+    return [*lines, END]
+
+
+def old_part(docs):
+    """What the page has on engines already."""
+    page = docs / "benchmarks.md"
+    text = page.read_text(encoding="utf-8") if page.exists() else ""
+    return [text[text.index(BEGIN):text.index(END) + len(END)]] if BEGIN in text else []
+
+
+def write_engines(root, results_folder, docs):
+    """Their part alone, in place of the old one; returns the page's path."""
+    page = docs / "benchmarks.md"
+    part = "\n".join(engines_part(root, load(results_folder)))
+    text = page.read_text(encoding="utf-8") if page.exists() else ""
+    old = old_part(docs)
+    text = text.replace(old[0], part) if old else f"{text.rstrip()}\n\n{part}".lstrip() + "\n"
+    page.write_text(text, encoding="utf-8")
+    return page
+
+
 def write(root, results_folder, docs=None):
     """Makes the page and its plots anew; returns the page's path."""
     docs = docs or root / "docs"
@@ -179,11 +225,13 @@ def write(root, results_folder, docs=None):
     lines = [HEAD, "## The targets", "",
              "Each was set before it was measured. Where several figures count, the worst is",
              "shown. [Decision 15](decisions/15-targets-missed.md) says why some are missed.", "",
-             *targets_table(results), "", METHOD, "## The machine", "",
+             *targets_table(all_of(results)), "", METHOD, "## The machine", "",
              *facts_table(results), "", *runs_table(found, results), ""]
     for name, source in found.items():
         result = results.get(name)
         lines += section(name, source, result, draw(name, source, result, docs / "benchmarks"))
+    of_engines = set(results) & set(sources(root / "bench" / GROUPS["engines"]))
+    lines += old_part(docs) or (engines_part(root, results) if of_engines else [])
     page = docs / "benchmarks.md"
     page.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
     return page

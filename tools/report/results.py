@@ -129,12 +129,13 @@ class Source:
     def __init__(self, path):
         self.path = path
         text = path.read_text(encoding="utf-8")
-        self.has_rows = "return rows::run(" in text
+        self.has_rows = "rows::run(argc" in text or "--benchmark_out=" in text
+        sign = "#" if text.startswith("#!") else "//"
         lines = []
-        for line in text.splitlines():
-            if not line.startswith("//"):
+        for line in text.splitlines()[1 if sign == "#" else 0:]:
+            if not line.startswith(sign):
                 break
-            lines.append(line[2:].strip())
+            lines.append(line[len(sign):].strip())
         self.title = lines[0].rstrip(".") if lines else path.stem
         paragraphs = [" ".join(part.split()) for part in "\n".join(lines[2:]).split("\n\n")]
         self.paragraphs = [part for part in paragraphs if part]
@@ -154,11 +155,16 @@ ORDER = ["pipe2", "pipe3", "share", "broadcast", "partition", "merge", "fairness
          "growth_cost", "growth_parts", "startup", "footprint", "steady", "idle_cpu", "metered",
          "readme"]
 WORKLOADS = ORDER[:6]
+ORDER += ["engines_nats", "engines_redis", "engines_kafka", "engines_file", "scale"]
+# Benchmarks that are run, and told of, by themselves: a folder of bench/ each.
+GROUPS = {"engines": "connect"}
 
 
 def sources(folder):
     """The benchmarks that have rows, in the page's order: {name: Source}."""
-    found = {path.stem: Source(path) for path in sorted(pathlib.Path(folder).glob("*.cc"))}
+    paths = [path for path in sorted(pathlib.Path(folder).glob("*"))
+             if path.suffix == ".cc" or path.is_file() and path.name == "scale"]
+    found = {path.stem: Source(path) for path in paths}
     found = {name: source for name, source in found.items() if source.has_rows}
     place = {name: at for at, name in enumerate(ORDER)}
     return {name: found[name] for name in sorted(found, key=lambda n: (place.get(n, 99), n))}

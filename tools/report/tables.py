@@ -5,7 +5,7 @@ import statistics
 
 from growth import measure, name_of_x, series_of
 from results import best
-from targets import cost_of_counters, short
+from targets import by_hand, cost_of_counters, short
 from who import CLASSES, belongs, best_of_each, is_peer, parts_of, rows_of, title
 
 LATENCIES = ("p50", "p99", "p99.9")
@@ -188,6 +188,28 @@ def metered(result):
                       f"{short(percent)} %", f"{short(ns)} ns"])
     return table(["setting", "without: million/s", "least .. most", "with", "least .. most",
                   "of the rate", "an event"], lines)
+
+
+def beside_hand(result):
+    """Each row of weir's, and the fastest by hand of the same setting."""
+    def thousands(row):
+        return [mark(row, short(row.rate / 1e3)), spread(row.rates, 1e-3)]
+    lines = []
+    for row in result.of("weir"):
+        hand = by_hand(result, row)
+        if hand is not None:
+            lines.append([setting_of(row), f"`{hand.placement}`", *thousands(hand),
+                          *thousands(row), short(row.rate / hand.rate)])
+    return table(["setting", "by hand", "thousand/s", "least .. most", "weir: thousand/s",
+                  "least .. most", "weir is, of the hand"], lines, 2)
+
+
+def workers(result):
+    """So many processes, and how much of as many times one they do."""
+    rows = sorted(result.of("weir"), key=lambda row: row.options["count"])
+    lines = [[f"{row.options['count']:g}", short(row.rate), spread(row.rates),
+              short(row.rate / rows[0].rate / row.options["count"])] for row in rows]
+    return table(["worker processes", "a second", "least .. most", "of as many times one"], lines)
 
 
 def shares(result):

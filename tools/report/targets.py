@@ -344,6 +344,26 @@ def quiet(results):
                  pairs=figures(results, "idle_cpu", "cpu_percent"))
 
 
+def by_hand(result, row):
+    """The fastest by hand of what this row of weir's does: of the same name, or of any."""
+    rows = [other for other in result.of("ceiling") if other.setting == row.setting]
+    return best([other for other in rows if other.placement == row.placement] or rows)
+
+
+def engines(results):
+    """Connectors beside their clients by hand; of an engine's ways, the faster."""
+    for name in ("nats", "redis", "file"):
+        result = results.get(f"engines_{name}")
+        rows = [row for row in result.of("weir") if row.options.get("batch", 0) >= 100
+                and "cached" not in row.options] if result else []
+        if name == "file":
+            rows = [row for row in rows if row.placement == "thread"]
+        pairs = [(f"{row.placement}/{row.setting}", row.rate / hand.rate)
+                 for row in rows if (hand := by_hand(result, row))]
+        yield Target(f"{name}, batches of 100 and more: of the client by hand", 0.9,
+                     pairs or [("", None)])
+
+
 def all_of(results):
     for part in (ceilings, plain_loops, peers, payload, pipeline, genstage, trips, paced, growth,
                  counters, fairness, words, readme, quiet):

@@ -8,12 +8,17 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* How long it waits for a message at a time: so late it hears that the source ends. */
 static const uint64_t slice_ns = 20000000;
 
 /* How long a pull goes on behind its first message, and waits for the next one. */
 static const uint64_t lot_ns = 5000000, moment_ns = 1000000;
+
+/* Where messages flow, whoever waits is woken for each: so long it sleeps instead, and then finds
+ * several.  They flow where so many have come in one pull. */
+enum { FLOWS = 64, GATHER_NS = 200000 };
 
 natsMsg *weir__nats_next(weir_nats_source *source, uint64_t timeout_ns, natsStatus *said) {
     natsMsg *message = source->held;
@@ -104,13 +109,20 @@ static natsMsg *first_message(weir_nats_source *source, weir_pull *pull, uint64_
 /* The next one.  Where there is none yet, what has come is sent on, and it waits for a moment: the
  * more come in one pull, the more acks go in one lot. */
 static natsMsg *next_of_lot(weir_nats_source *source, weir_pull *pull, uint64_t end_ns,
-                            natsStatus *said) {
+                            uint64_t added, natsStatus *said) {
     natsMsg *message = weir__nats_next(source, 0, said);
     if (message != NULL || *said != NATS_TIMEOUT || source->asks.left == 0 ||
         weir__nats_now() >= end_ns) {
         return message;
     }
     weir_pull_flush(pull);
+    if (added >= FLOWS) {
+        nanosleep(&(struct timespec){.tv_nsec = GATHER_NS}, NULL);
+        message = weir__nats_next(source, 0, said);
+        if (message != NULL || *said != NATS_TIMEOUT) {
+            return message;
+        }
+    }
     return weir_pull_stopping(pull) ? NULL : weir__nats_next(source, moment_ns, said);
 }
 
@@ -134,8 +146,9 @@ weir_pulled weir__nats_pull(void *context, weir_pull *pull, uint64_t events, uin
     const uint64_t end_ns = timeout_ns == 0 ? 0 : weir__nats_now() + lot_ns;
     while (message != NULL && pulled == WEIR_PULLED) {
         pulled = take(source, pull, message, &added);
-        message = pulled == WEIR_PULLED && added < events ? next_of_lot(source, pull, end_ns, &said)
-                                                          : NULL;
+        message = pulled == WEIR_PULLED && added < events
+                      ? next_of_lot(source, pull, end_ns, added, &said)
+                      : NULL;
     }
     if (said != NATS_OK && said != NATS_TIMEOUT) {
         return weir__nats_connected(source) ? weir__nats_lost("a pull", said)
