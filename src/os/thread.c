@@ -109,25 +109,30 @@ static void fill_mask(sigset_t *mask) {
     sigdelset(mask, SIGPROF);
 }
 
-/* It has been pinned here: whom it starts is not to share its core. */
-static _Thread_local bool is_pinned;
-
-/* With the process's cores, not its creator's. */
-static int set_anywhere(pthread_attr_t *attributes) {
-    union weir__cores mask;
-    weir__topology_mask(&mask);
-    return pthread_attr_setaffinity_np(attributes, sizeof mask, &mask.set);
-}
-
 static int create_thread(struct weir__thread *thread) {
     const size_t stack_bytes = thread->traits.stack_bytes;
     pthread_attr_t attributes;
     int error = pthread_attr_init(&attributes);
     if (error != 0) return error;
-    if (is_pinned) error = set_anywhere(&attributes);
-    if (error == 0 && stack_bytes != 0) error = pthread_attr_setstacksize(&attributes, stack_bytes);
+    if (stack_bytes != 0) error = pthread_attr_setstacksize(&attributes, stack_bytes);
     if (error == 0) error = pthread_create(&thread->handle, &attributes, enter_thread, thread);
     pthread_attr_destroy(&attributes);
+    return error;
+}
+
+/* It has been pinned here: whom it starts is not to share its core. */
+static _Thread_local bool is_pinned;
+
+/* With the process's cores, which the creator has meanwhile.  (Not by an attribute: musl has none
+ * for that.) */
+static int create_anywhere(struct weir__thread *thread) {
+    union weir__cores own, all;
+    memset(&own, 0, sizeof own);
+    const bool known = sched_getaffinity(0, sizeof own, &own.set) == 0;
+    weir__topology_mask(&all);
+    if (known) sched_setaffinity(0, sizeof all, &all.set);
+    int error = create_thread(thread);
+    if (known) sched_setaffinity(0, sizeof own, &own.set);
     return error;
 }
 
@@ -148,7 +153,7 @@ int weir__thread_start_as(struct weir__thread *thread, const struct weir__thread
     fill_mask(&blocked);
     int error = pthread_sigmask(SIG_BLOCK, &blocked, &before);
     if (error != 0) return error;
-    error = create_thread(thread);
+    error = is_pinned ? create_anywhere(thread) : create_thread(thread);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return error == 0 && is_awaited(thread) ? await_traits(thread) : error;
 }

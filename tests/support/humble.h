@@ -5,7 +5,11 @@
 #ifndef TESTS_SUPPORT_HUMBLE_H
 #define TESTS_SUPPORT_HUMBLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
+
+/* Whether a sanitizer takes memory, and has page faults, of its own. */
+bool test_is_sanitized(void);
 
 /*
  * Runs code that returns 0 when all is well in a process of its own, which has no rights, no

@@ -167,6 +167,7 @@ static void what_is_ready_is_no_page_fault(void **state) {
     (void)state;
     enum { BYTES = 8 << 20, PIECE = 65536 - 4096, PAGES = BYTES / 4096 };
     struct rusage before, after;
+    if (test_is_sanitized()) skip();
     struct weir__allocator allocator = open_some(&(weir_memory_options){.ready_bytes = BYTES});
     unsigned char *memory[BYTES / 65536];
     getrusage(RUSAGE_SELF, &before);
