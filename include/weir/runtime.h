@@ -13,6 +13,7 @@
 
 #include <weir/observe.h>
 #include <weir/status.h>
+#include <weir/thread.h>
 #include <weir/types.h>
 
 #ifdef __cplusplus
@@ -65,6 +66,29 @@ typedef struct weir_allocator {
     uintptr_t reserved[2]; /* for later versions (version.h): zero */
 } weir_allocator;
 
+/*
+ * What goes with memory that weir takes from the system itself, in regions of 2 MiB at least, and
+ * gives back when the runtime is closed: with any of these set, all that the runtime allocates lies
+ * there (weir_runtime_allocator says "pages"), but for the file of its counters, and for threads'
+ * stacks.  Not beside an allocator of the program's.
+ */
+typedef struct weir_memory_options {
+    /* It stays in memory, once it was touched (mlock): no event waits for a disk that was
+     * swapped to.  Needs CAP_IPC_LOCK, or RLIMIT_MEMLOCK for all of it; where that ends later,
+     * there is NO_MEMORY. */
+    bool lock;
+    /* Huge pages, where the system has them (madvise; transparent_hugepage "madvise" or
+     * "always"): fewer misses where much is under way, for a page of 2 MiB where a small one
+     * would do.  Where it has none nothing is said. */
+    bool huge_pages;
+    /* So much is there, and touched, before weir_runtime_open returns, rounded up to 2 MiB: what is
+     * taken of it later is no page fault.  0..2^40. */
+    size_t ready_bytes;
+    uintptr_t reserved[4]; /* for later versions (version.h): zero */
+} weir_memory_options;
+
+#define WEIR_READY_BYTES_MOST      1099511627776
+
 #define WEIR_WORKERS_LIMIT         1024
 #define WEIR_MAILBOX_LIMIT_DEFAULT 65536
 #define WEIR_CLOSE_NS_DEFAULT      1000000000
@@ -94,7 +118,10 @@ typedef struct weir_runtime_options {
     /* Where stages live that do not say it: WEIR_ANY_WORKER (the default) or WEIR_SPREAD; see
      * stage.h.  SPREAD is for programs whose stages have much work each. */
     unsigned default_worker;
-    uintptr_t reserved[4]; /* for later versions (version.h): zero */
+    const weir_thread_options
+        *threads; /* hooks, stacks, names, priorities: thread.h; default none */
+    const weir_memory_options *memory; /* locked, ready, huge pages: see above; default none */
+    uintptr_t reserved[2];             /* for later versions (version.h): zero */
 } weir_runtime_options;
 
 /*
@@ -119,7 +146,8 @@ typedef struct weir_runtime_options {
  * Where pinning fails, a warning is logged and the worker runs unpinned.
  * Errors     INVALID (also: a core in `cores` that is named twice, or that the process may not
  *            use; cores beside spare_cores or unpinned), NO_MEMORY, SYSTEM (a thread could not be
- *            started, counters_file not be made): nothing is left behind.
+ *            started, or not with its priority; counters_file not be made; memory not be locked):
+ *            nothing is left behind.
  * Threads    any; several runtimes may be open at once.
  */
 weir_status weir_runtime_open(const weir_runtime_options *options, weir_runtime **out);
@@ -283,7 +311,7 @@ weir_status weir_runtime_close(weir_runtime *runtime, weir_accounts *accounts);
 unsigned weir_runtime_workers(const weir_runtime *runtime);
 size_t weir_runtime_stages(const weir_runtime *runtime);
 
-/* Where memory comes from: "jemalloc", "libc" or "user". */
+/* Where memory comes from: "jemalloc", "libc", "user" or "pages" (weir_memory_options). */
 const char *weir_runtime_allocator(const weir_runtime *runtime);
 
 /* Nanoseconds since some fixed moment; in SIMULATED mode, virtual: from 0 to 2^63 - 1, where

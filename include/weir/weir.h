@@ -35,6 +35,7 @@
 #include <weir/stream.h>
 #include <weir/subscription.h>
 #include <weir/supervisor.h>
+#include <weir/thread.h>
 #include <weir/timer.h>
 #include <weir/types.h>
 #include <weir/version.h>

@@ -17,6 +17,7 @@
 #include "base/attributes.h"
 #include "base/bits.h"
 #include "base/check.h"
+#include "memory/arena.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -62,6 +63,28 @@ void weir__allocator_open(struct weir__allocator *allocator, const weir_allocato
     } else {
         *allocator = (struct weir__allocator){.use = {.alloc = libc_alloc, .free = libc_free},
                                               .name = "libc"};
+    }
+}
+
+weir_status weir__allocator_open_with(struct weir__allocator *allocator, const weir_allocator *user,
+                                      const weir_memory_options *options) {
+    struct weir__arena *arena;
+    weir__allocator_open(allocator, user);
+    if (!weir__arena_is_wanted(options)) {
+        return WEIR_OK;
+    }
+    weir_status status = weir__arena_open(options, &arena);
+    if (status == WEIR_OK) {
+        *allocator = (struct weir__allocator){
+            .use = {.alloc = weir__arena_alloc, .free = weir__arena_free, .context = arena},
+            .name = "pages"};
+    }
+    return status;
+}
+
+void weir__allocator_close(struct weir__allocator *allocator) {
+    if (allocator->use.alloc == weir__arena_alloc) {
+        weir__arena_close(allocator->use.context);
     }
 }
 

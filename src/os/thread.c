@@ -8,7 +8,10 @@
  *
  * The signals of a fault (SIGSEGV and its like) stay as they are: they are
  * always delivered to the thread that caused them, and blocking them would only
- * hide a crash from the host's crash handler.
+ * hide a crash from the host's crash handler.  So is SIGSYS, by which a filter of system calls
+ * (seccomp) has a handler stand in for one: where it is blocked the process is killed.  SIGPROF
+ * goes to the thread that runs as a profiler's clock ticks: where it is blocked the profile
+ * shows nothing of what callbacks do.
  *
  * It would inherit its creator's cores, too; that is right for who was given his by the program,
  * and wrong for one that was pinned here, a worker: what a worker starts may run wherever the
@@ -19,7 +22,9 @@
 #endif
 #include "os/thread.h"
 
+#include "base/atomic.h"
 #include "os/cores.h"
+#include "os/futex.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -31,10 +36,64 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* The process in which this thread was started here; 0: it was not. */
+static _Thread_local pid_t ours;
+
+bool weir__thread_is_ours(void) {
+    return ours != 0 && ours == getpid();
+}
+
+/* As the kernel knows it (struct sched_attr), up to what is set here. */
+struct attributes {
+    uint32_t bytes;
+    uint32_t policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime; /* of a thread without priority: its slice, in ns */
+    uint64_t deadline;
+    uint64_t period;
+};
+
+enum { NOT_ITS_CHILDREN = 1 /* a flag: what it starts has none of this */ };
+
+/* Of the calling thread.  (musl's sched_setscheduler only says that it cannot.) */
+static int set_attributes(struct attributes *attributes) {
+    attributes->bytes = sizeof *attributes;
+    return syscall(SYS_sched_setattr, 0, attributes, 0) == 0 ? 0 : errno;
+}
+
+static int take_traits(const struct weir__thread_traits *traits) {
+    if (traits->realtime != 0) {
+        struct attributes attributes = {
+            .policy = SCHED_RR, .flags = NOT_ITS_CHILDREN, .priority = (uint32_t)traits->realtime};
+        return set_attributes(&attributes);
+    }
+    struct attributes attributes = {.policy = SCHED_OTHER, .nice = traits->nice};
+    return traits->nice == 0 ? 0 : set_attributes(&attributes);
+}
+
+/* Whether who starts it waits until it has what was asked for. */
+static bool is_awaited(const struct weir__thread *thread) {
+    return thread->traits.nice != 0 || thread->traits.realtime != 0;
+}
+
+/* False: it has not got its traits, and ends. */
+static bool settle_traits(struct weir__thread *thread) {
+    const int error = take_traits(&thread->traits);
+    thread->refused = error;
+    weir__store_release_u32(&thread->settled, 1); /* TH1 -> TH2 */
+    weir__futex_wake(&thread->settled, 1);
+    return error == 0;
+}
+
 static void *enter_thread(void *argument) {
     struct weir__thread *thread = argument;
+    ours = getpid();
     pthread_setname_np(pthread_self(), thread->name);
-    thread->run(thread->argument);
+    if (!is_awaited(thread) || settle_traits(thread)) {
+        thread->run(thread->argument);
+    }
     return NULL;
 }
 
@@ -46,41 +105,63 @@ static void fill_mask(sigset_t *mask) {
     sigdelset(mask, SIGILL);
     sigdelset(mask, SIGTRAP);
     sigdelset(mask, SIGABRT);
+    sigdelset(mask, SIGSYS);
+    sigdelset(mask, SIGPROF);
 }
 
-/* It has been pinned here: whom it starts is not to share its core. */
-static _Thread_local bool is_pinned;
-
-/* With the process's cores, not its creator's; 0, or an errno value. */
-static int create_anywhere(struct weir__thread *thread) {
-    union weir__cores mask;
+static int create_thread(struct weir__thread *thread) {
+    const size_t stack_bytes = thread->traits.stack_bytes;
     pthread_attr_t attributes;
     int error = pthread_attr_init(&attributes);
     if (error != 0) return error;
-    weir__topology_mask(&mask);
-    error = pthread_attr_setaffinity_np(&attributes, sizeof mask, &mask.set);
+    if (stack_bytes != 0) error = pthread_attr_setstacksize(&attributes, stack_bytes);
     if (error == 0) error = pthread_create(&thread->handle, &attributes, enter_thread, thread);
     pthread_attr_destroy(&attributes);
     return error;
 }
 
-static int create_thread(struct weir__thread *thread) {
-    return is_pinned ? create_anywhere(thread)
-                     : pthread_create(&thread->handle, NULL, enter_thread, thread);
+/* It has been pinned here: whom it starts is not to share its core. */
+static _Thread_local bool is_pinned;
+
+/* With the process's cores, which the creator has meanwhile.  (Not by an attribute: musl has none
+ * for that.) */
+static int create_anywhere(struct weir__thread *thread) {
+    union weir__cores own, all;
+    memset(&own, 0, sizeof own);
+    const bool known = sched_getaffinity(0, sizeof own, &own.set) == 0;
+    weir__topology_mask(&all);
+    if (known) sched_setaffinity(0, sizeof all, &all.set);
+    int error = create_thread(thread);
+    if (known) sched_setaffinity(0, sizeof own, &own.set);
+    return error;
 }
 
-int weir__thread_start(struct weir__thread *thread, const char *name, void (*run)(void *argument),
-                       void *argument) {
-    thread->run = run;
-    thread->argument = argument;
+/* 0, or an errno value: then the thread has ended. */
+static int await_traits(struct weir__thread *thread) {
+    while (weir__load_acquire_u32(&thread->settled) == 0) { /* TH1 -> TH2 */
+        weir__futex_wait(&thread->settled, 0, UINT64_MAX);
+    }
+    if (thread->refused != 0) weir__thread_join(thread);
+    return thread->refused;
+}
+
+int weir__thread_start_as(struct weir__thread *thread, const struct weir__thread_traits *traits,
+                          const char *name, void (*run)(void *argument), void *argument) {
+    *thread = (struct weir__thread){.run = run, .argument = argument, .traits = *traits};
     snprintf(thread->name, sizeof thread->name, "%s", name);
     sigset_t blocked, before;
     fill_mask(&blocked);
     int error = pthread_sigmask(SIG_BLOCK, &blocked, &before);
     if (error != 0) return error;
-    error = create_thread(thread);
+    error = is_pinned ? create_anywhere(thread) : create_thread(thread);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return error;
+    return error == 0 && is_awaited(thread) ? await_traits(thread) : error;
+}
+
+int weir__thread_start(struct weir__thread *thread, const char *name, void (*run)(void *argument),
+                       void *argument) {
+    static const struct weir__thread_traits usual = {.nice = 0};
+    return weir__thread_start_as(thread, &usual, name, run, argument);
 }
 
 void weir__thread_join(struct weir__thread *thread) {
@@ -103,31 +184,18 @@ int weir__thread_pin_among(const unsigned *cores, unsigned count) {
     return error;
 }
 
-/* As the kernel knows it (struct sched_attr), up to what is set here. */
-struct attributes {
-    uint32_t bytes;
-    uint32_t policy;
-    uint64_t flags;
-    int32_t nice;
-    uint32_t priority;
-    uint64_t runtime; /* of a thread without priority: its slice, in ns */
-    uint64_t deadline;
-    uint64_t period;
-};
-
-void weir__thread_wake_soon(void) {
-    enum { SLICE_NS = 100000 /* the shortest that there is */, NICE = -10, NOT_ITS_CHILDREN = 1 };
+void weir__thread_wake_soon(bool renices) {
+    enum { SLICE_NS = 100000 /* the shortest that there is */, NICE = -10 };
     struct attributes attributes = {.bytes = sizeof attributes};
     if (syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0) == 0 &&
         attributes.policy == SCHED_OTHER) {
         const int32_t nice = attributes.nice;
-        attributes.bytes = sizeof attributes;
         attributes.flags |= NOT_ITS_CHILDREN;
         attributes.runtime = SLICE_NS;
-        attributes.nice = nice < NICE ? nice : NICE;
-        if (syscall(SYS_sched_setattr, 0, &attributes, 0) != 0) {
+        attributes.nice = !renices || nice < NICE ? nice : NICE;
+        if (set_attributes(&attributes) != 0) {
             attributes.nice = nice; /* for which a right is needed */
-            syscall(SYS_sched_setattr, 0, &attributes, 0);
+            set_attributes(&attributes);
         }
     }
     prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);

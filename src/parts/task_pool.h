@@ -107,13 +107,13 @@
 #include "base/serial.h"
 #include "memory/index.h"
 #include "memory/lifted.h"
-#include "os/thread.h"
 #include "parts/intensity.h"
 #include "parts/quay.h"
 #include "parts/results.h"
 #include "ring/handout.h"
 #include "ring/rate.h"
 #include "ring/timers.h"
+#include "runtime/hired.h"
 
 #include <weir/iterator.h>
 #include <weir/pool.h>
@@ -230,7 +230,7 @@ struct weir_pool {
     struct weir__task_rules rules;
     char name[64];
     size_t task_bytes; /* of a slot */
-    struct weir__thread *threads;
+    struct weir__hired *threads;
     struct ck_ring_buffer *ring_slots;
     uint32_t ring_entries;
 

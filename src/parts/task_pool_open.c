@@ -239,19 +239,22 @@ static void join_threads(weir_pool *pool, size_t count) {
         weir__handout_close(&pool->handout);
     }
     for (size_t i = 0; i < count; i++) {
-        weir__thread_join(&pool->threads[i]);
+        weir__hired_join(&pool->threads[i]);
     }
 }
 
 static weir_status start_threads(weir_pool *pool) {
     for (size_t i = 0; i < pool->options.threads; i++) {
-        char name[16];
-        snprintf(name, sizeof name, "weir-pool/%u", (unsigned)(i % 10000));
-        int error = weir__thread_start(&pool->threads[i], name, weir__task_thread, pool);
-        if (error != 0) {
+        char who[64];
+        snprintf(who, sizeof who, "thread %zu of %zu", i, pool->options.threads);
+        const struct weir__job job = {.kind = WEIR_THREAD_POOL,
+                                      .number = (unsigned)i,
+                                      .run = weir__task_thread,
+                                      .argument = pool};
+        weir_status status = weir__hire(pool->quay.runtime, &pool->threads[i], who, &job);
+        if (status != WEIR_OK) {
             join_threads(pool, i);
-            return weir__refuse(WEIR_SYSTEM, "thread %zu of %zu could not be started: %s", i,
-                                pool->options.threads, strerror(error));
+            return status;
         }
     }
     return WEIR_OK;

@@ -55,7 +55,6 @@
 #include "base/refusal.h"
 #include "base/rng.h"
 #include "memory/index.h"
-#include "os/thread.h"
 #include "parts/port.h"
 #include "pipeline/ledger.h"
 #include "pipeline/page.h"
@@ -63,6 +62,7 @@
 #include "pipeline/slip.h"
 #include "pipeline/trays.h"
 #include "ring/timers.h"
+#include "runtime/hired.h"
 
 #include <weir/source.h>
 
@@ -159,7 +159,7 @@ struct weir_source {
     weir_inlet *inlet;
     weir_token inlet_token;
     weir_token own_token;
-    struct weir__thread thread;
+    struct weir__hired thread;
     struct weir__record *records;
     struct weir__receipt *receipts;
     weir_message *kept;   /* as they were emitted; NULL: slips will do */

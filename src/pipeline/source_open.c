@@ -237,14 +237,12 @@ static weir_status open_inlet(weir_source *source) {
 }
 
 static weir_status start_source_thread(weir_source *source) {
-    int error = !source->threaded ? 0
-                                  : weir__thread_start(&source->thread, "weir-source",
-                                                       weir__source_thread, source);
-    return error == 0 ? WEIR_OK
-                      : weir__refuse(WEIR_SYSTEM,
-                                     "the thread of source %s could not be started: "
-                                     "%s",
-                                     source->name, strerror(error));
+    char who[80];
+    const struct weir__job job = {
+        .kind = WEIR_THREAD_SOURCE, .run = weir__source_thread, .argument = source};
+    snprintf(who, sizeof who, "the thread of source %s", source->name);
+    return source->threaded ? weir__hire(source->quay.runtime, &source->thread, who, &job)
+                            : WEIR_OK;
 }
 
 /* All that has been made of it ends again: it never was. */
@@ -398,7 +396,7 @@ weir_status weir_source_close(weir_source *source) {
                    : status;
     }
     if (source->threaded) {
-        weir__thread_join(&source->thread);
+        weir__hired_join(&source->thread);
     }
     weir_inlet_close(source->inlet);
     weir__quay_release(&source->quay, 1);

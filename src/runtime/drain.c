@@ -16,6 +16,7 @@
 #include "os/clock.h"
 #include "os/event.h"
 #include "runtime/errand.h"
+#include "runtime/hired.h"
 #include "runtime/holdup.h"
 #include "runtime/rings.h"
 
@@ -31,7 +32,7 @@ struct weir__drain {
     bool threaded; /* `thread` is to be joined */
     uint32_t over; /* atomic (T17 -> T18): another may be begun      */
     uint32_t told; /* atomic (T17 -> T18): `done` has returned, too  */
-    struct weir__thread thread;
+    struct weir__hired thread;
 };
 
 static void begin_finishing(weir_runtime *runtime) {
@@ -172,7 +173,7 @@ void weir__drain_close(weir_runtime *runtime) {
     for (struct weir__drain *before, *drain = runtime->drain; drain != NULL; drain = before) {
         before = drain->before;
         if (drain->threaded) {
-            weir__thread_join(&drain->thread);
+            weir__hired_join(&drain->thread);
         }
         if (drain->event >= 0) {
             weir__event_close(drain->event);
@@ -185,11 +186,11 @@ void weir__drain_close(weir_runtime *runtime) {
 
 /* Nothing has begun unless WEIR_OK. */
 static weir_status launch_waiter(struct weir__drain *drain) {
-    int error = drain->threaded
-                    ? weir__thread_start(&drain->thread, "weir/drain", wait_and_tell, drain)
-                    : 0;
-    return error == 0 ? WEIR_OK
-                      : weir__refuse(WEIR_SYSTEM, "no thread to drain with: %s", strerror(error));
+    const struct weir__job job = {
+        .kind = WEIR_THREAD_DRAIN, .run = wait_and_tell, .argument = drain};
+    return !drain->threaded
+               ? WEIR_OK
+               : weir__hire(drain->runtime, &drain->thread, "the thread of the drain", &job);
 }
 
 /* Nobody else begins one meanwhile. */

@@ -6,6 +6,8 @@
 
 #include "base/refusal.h"
 #include "base/reserved.h"
+#include "memory/arena.h"
+#include "runtime/hired.h"
 #include "runtime/outputs.h"
 
 #include <stdio.h>
@@ -47,6 +49,20 @@ static weir_status check_bytes(const char *option, size_t value) {
 
 /* ---- a runtime ----------------------------------------------------------- */
 
+static weir_status check_memory(const weir_memory_options *options,
+                                const weir_allocator *allocator) {
+    if (options == NULL) {
+        return WEIR_OK;
+    }
+    if (WEIR__RESERVED_SET(options, "weir_memory_options")) {
+        return WEIR_INVALID;
+    }
+    if (weir__arena_is_wanted(options) && allocator->alloc != NULL) {
+        return weir__refuse(WEIR_INVALID, "memory and allocator cannot both be set");
+    }
+    return check_range("memory->ready_bytes", options->ready_bytes, 0, WEIR_READY_BYTES_MOST);
+}
+
 static weir_status check_runtime(const weir_runtime_options *options) {
     if (WEIR__RESERVED_SET(options, "weir_runtime_options") ||
         WEIR__RESERVED_SET(&options->allocator, "weir_allocator")) {
@@ -79,7 +95,8 @@ static weir_status check_runtime(const weir_runtime_options *options) {
         status =
             weir__refuse(WEIR_INVALID, "default_worker must be WEIR_ANY_WORKER or WEIR_SPREAD");
     }
-    return status;
+    status = status != WEIR_OK ? status : weir__hiring_check(options->threads);
+    return status != WEIR_OK ? status : check_memory(options->memory, &options->allocator);
 }
 
 weir_status weir__options_runtime(const weir_runtime_options *options, unsigned workers,

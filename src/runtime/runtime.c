@@ -6,6 +6,7 @@
 #include "base/refusal.h"
 #include "os/clock.h"
 #include "os/futex.h"
+#include "os/program.h"
 #include "runtime/counters.h"
 #include "runtime/drain.h"
 #include "runtime/errand.h"
@@ -52,9 +53,8 @@ void weir__host_log(struct weir__host *host, weir_log_level level, const char *f
 
 /* ---- opening ------------------------------------------------------------- */
 
-static weir_runtime *make_runtime(const weir_runtime_options *options) {
-    struct weir__allocator allocator;
-    weir__allocator_open(&allocator, &options->allocator);
+static weir_runtime *make_runtime(const weir_runtime_options *options,
+                                  struct weir__allocator allocator) {
     weir_runtime *runtime = weir__alloc_zeroed(&allocator, sizeof *runtime, 128);
     if (runtime == NULL) {
         return NULL;
@@ -67,7 +67,10 @@ static weir_runtime *make_runtime(const weir_runtime_options *options) {
     }
     runtime->allocator = allocator;
     runtime->options = *options;
-    runtime->options.cores = NULL; /* the program's */
+    runtime->options.cores = NULL; /* the program's, and what follows */
+    runtime->options.threads = NULL;
+    runtime->options.memory = NULL;
+    weir__hiring_open(&runtime->hiring, options->threads);
     runtime->worker_count = options->workers;
     runtime->next_edge = 1;
     runtime->next_timer = 1;
@@ -103,6 +106,7 @@ static void destroy_runtime(weir_runtime *runtime) {
     weir__free(&allocator, runtime->workers,
                (runtime->worker_count + 1u) * sizeof(struct weir__worker));
     weir__free(&allocator, runtime, sizeof *runtime);
+    weir__allocator_close(&allocator);
 }
 
 static void join_workers(weir_runtime *runtime, unsigned count) {
@@ -111,20 +115,24 @@ static void join_workers(weir_runtime *runtime, unsigned count) {
         weir__worker_stop_all(&runtime->workers[i]); /* all wake at once */
     }
     for (unsigned i = 0; i < count; i++) {
-        weir__thread_join(&runtime->workers[i].thread);
+        weir__hired_join(&runtime->workers[i].thread);
     }
 }
 
 static weir_status start_workers(weir_runtime *runtime) {
     for (unsigned i = 0; i < runtime->worker_count; i++) {
         struct weir__worker *worker = &runtime->workers[i];
-        char name[16];
-        snprintf(name, sizeof name, "weir/%u", i);
-        int error = weir__thread_start(&worker->thread, name, weir__worker_run, worker);
-        if (error != 0) {
+        char who[48];
+        snprintf(who, sizeof who, "worker %u of %u", i, runtime->worker_count);
+        const struct weir__job job = {.kind = WEIR_THREAD_WORKER,
+                                      .number = i,
+                                      .begin = weir__worker_begin,
+                                      .run = weir__worker_run,
+                                      .argument = worker};
+        weir_status status = weir__hire(runtime, &worker->thread, who, &job);
+        if (status != WEIR_OK) {
             join_workers(runtime, i);
-            return weir__refuse(WEIR_SYSTEM, "worker %u of %u could not be started: %s", i,
-                                runtime->worker_count, strerror(error));
+            return status;
         }
     }
     return WEIR_OK;
@@ -141,8 +149,15 @@ weir_status weir_runtime_open(const weir_runtime_options *options, weir_runtime 
     if (status != WEIR_OK) {
         return status;
     }
-    weir_runtime *runtime = make_runtime(&filled);
+    struct weir__allocator allocator;
+    status = weir__allocator_open_with(&allocator, &filled.allocator, filled.memory);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    weir__program_note();
+    weir_runtime *runtime = make_runtime(&filled, allocator);
     if (runtime == NULL) {
+        weir__allocator_close(&allocator);
         return weir__refuse(WEIR_NO_MEMORY, "no memory for a runtime of %u workers",
                             filled.workers);
     }

@@ -40,6 +40,7 @@ struct weir_runtime {
     /* constant */
     weir_runtime_options options;
     struct weir__allocator allocator;
+    struct weir__hiring hiring; /* how its threads are to be */
     struct weir__worker *workers;
     unsigned worker_count; /* without the timely one, which is behind them (timely.h) */
     bool crowded;          /* more workers than cores, which yield before they sleep */

@@ -218,7 +218,8 @@ static void idle(struct weir__worker *worker) {
     }
 }
 
-static void pin(struct weir__worker *worker) {
+void weir__worker_begin(void *argument) {
+    struct weir__worker *worker = argument;
     weir_runtime *runtime = worker->host.runtime;
     if (weir__worker_is_timely(worker)) {
         weir__timely_begin(worker);
@@ -240,7 +241,6 @@ void weir__worker_run(void *argument) {
     weir_runtime *runtime = worker->host.runtime;
     weir__here = &worker->host;
     weir__sheet_put(&worker->host.seen->thread, weir__process_thread());
-    pin(worker);
     weir__store_relaxed_u64(&worker->epoch, 2); /* Q3 -> Q4 */
     weir__worker_look(worker);
     while (weir__load_relaxed_u32(&runtime->quit) == 0) {

@@ -12,10 +12,12 @@
 #include <string.h>
 
 static weir_status start_timely(struct weir__worker *worker) {
-    int error = weir__thread_start(&worker->thread, "weir/timely", weir__worker_run, worker);
-    return error == 0 ? WEIR_OK
-                      : weir__refuse(WEIR_SYSTEM, "the timely worker could not be started: %s",
-                                     strerror(error));
+    const struct weir__job job = {.kind = WEIR_THREAD_TIMELY,
+                                  .number = worker->index,
+                                  .begin = weir__worker_begin,
+                                  .run = weir__worker_run,
+                                  .argument = worker};
+    return weir__hire(worker->host.runtime, &worker->thread, "the timely worker", &job);
 }
 
 static weir_status open_timely(weir_runtime *runtime) {
@@ -72,5 +74,5 @@ void weir__timely_begin(struct weir__worker *worker) {
     if (!worker->host.runtime->options.unpinned) {
         pin_timely(worker);
     }
-    weir__thread_wake_soon();
+    weir__thread_wake_soon(worker->host.runtime->hiring.options.nice == 0);
 }

@@ -27,7 +27,7 @@
 #ifndef WEIR__RUNTIME_WORKER_H
 #define WEIR__RUNTIME_WORKER_H
 
-#include "os/thread.h"
+#include "runtime/hired.h"
 #include "runtime/idling.h"
 #include "runtime/registry.h"
 #include "runtime/yielding.h"
@@ -77,7 +77,7 @@ struct weir__worker {
     struct weir__yielding yielding;
     uint32_t index;
     unsigned core;
-    struct weir__thread thread;
+    struct weir__hired thread;
 };
 
 enum weir__step {
@@ -96,7 +96,8 @@ void weir__worker_look(struct weir__worker *worker);
 /* Takes mail and ready stages, and visits one stage. */
 enum weir__step weir__worker_step(struct weir__worker *worker);
 
-/* thread.c: runs until the runtime quits. */
+/* thread.c: on its thread, it goes to its core; then it runs until the runtime quits. */
+void weir__worker_begin(void *worker);
 void weir__worker_run(void *worker);
 
 /* thread.c: what it does when it runs dry; how many empty polls a waiting thread of the program's

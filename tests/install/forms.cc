@@ -12,6 +12,8 @@
 namespace {
 
 constexpr uint64_t WORD = sizeof(uint64_t);
+constexpr weir_thread_options THREADS = {.name = "forms", .stack_bytes = WEIR_STACK_BYTES_LEAST};
+constexpr weir_memory_options MEMORY = {.ready_bytes = 1};
 constexpr weir_subscribe_options FEW = {.max_demand = 2};
 
 weir_verdict one(weir_stage *self, uint64_t) noexcept {
@@ -190,7 +192,8 @@ static_assert(sizeof weir_kafka_sink_open({.topic = "done"}, nullptr) > 0);
 
 int main() {
     weir_runtime *runtime;
-    weir_must(weir_runtime_open({.mode = WEIR_STEPPED, .workers = 1}, &runtime));
+    weir_must(weir_runtime_open(
+        {.mode = WEIR_STEPPED, .workers = 1, .threads = &THREADS, .memory = &MEMORY}, &runtime));
     const unsigned connected = chains(runtime) + subscriptions(runtime) + replaced(runtime);
     weir_must(weir_runtime_run(runtime, WEIR_FOREVER));
     parts(runtime);

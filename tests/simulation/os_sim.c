@@ -10,12 +10,15 @@
 #include "os/clock.h"
 #include "os/event.h"
 #include "os/futex.h"
+#include "os/pages.h"
 #include "os/process.h"
+#include "os/program.h"
 #include "os/shared_file.h"
 #include "os/thread.h"
 #include "os/topology.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -60,7 +63,53 @@ int weir__thread_pin_among(const unsigned *cores, unsigned count) {
     return count > 0 && cores[0] < CORES ? 0 : EINVAL;
 }
 
-void weir__thread_wake_soon(void) {}
+void weir__thread_wake_soon(bool renices) {
+    (void)renices;
+}
+
+/* Priorities are the system's, and stacks the simulator's. */
+int weir__thread_start_as(struct weir__thread *thread, const struct weir__thread_traits *traits,
+                          const char *name, void (*run)(void *argument), void *argument) {
+    (void)traits;
+    return weir__thread_start(thread, name, run, argument);
+}
+
+bool weir__thread_is_ours(void) {
+    return false;
+}
+
+void weir__program_note(void) {}
+
+void weir__program_signals(void *signals) {
+    sigemptyset(signals);
+}
+
+int weir__program_join(void) {
+    return 0;
+}
+
+/* Memory is the C library's. */
+void *weir__pages_map(size_t bytes, size_t alignment) {
+    (void)bytes, (void)alignment;
+    return NULL;
+}
+
+void weir__pages_unmap(void *memory, size_t bytes) {
+    (void)memory, (void)bytes;
+}
+
+int weir__pages_lock(void *memory, size_t bytes) {
+    (void)memory, (void)bytes;
+    return ENOSYS;
+}
+
+void weir__pages_huge(void *memory, size_t bytes) {
+    (void)memory, (void)bytes;
+}
+
+void weir__pages_touch(void *memory, size_t bytes) {
+    (void)memory, (void)bytes;
+}
 
 /* Each fiber is a core. */
 unsigned weir__thread_core(void) {

@@ -147,7 +147,7 @@ static void no_free(void *context, void *memory, size_t bytes) {
 
 static void runtime_refusals(void **state) {
     (void)state;
-    static const struct {
+    const struct {
         weir_runtime_options options;
         const char *sentence;
     } cases[] = {
@@ -163,6 +163,29 @@ static void runtime_refusals(void **state) {
          "allocator must have both alloc and free, or neither: free is missing"},
         {{.allocator.free = no_free},
          "allocator must have both alloc and free, or neither: alloc is missing"},
+        {{.threads = &(weir_thread_options){.name = ""}},
+         "threads->name must have 1 to 10 characters, got 0: \"\""},
+        {{.threads = &(weir_thread_options){.name = "elevenchars"}},
+         "threads->name must have 1 to 10 characters, got 11: \"elevenchars\""},
+        {{.threads = &(weir_thread_options){.name = "a\nb"}},
+         "threads->name must have no control characters, got byte 0x0a at 1"},
+        {{.threads = &(weir_thread_options){.stack_bytes = 65535}},
+         "threads->stack_bytes must be 0 or at least 65536, got 65535"},
+        {{.threads = &(weir_thread_options){.stack_bytes = (1u << 30) + 1}},
+         "threads->stack_bytes must be 0 or at most 1073741824, got 1073741825"},
+        {{.threads = &(weir_thread_options){.nice = -21}},
+         "threads->nice must be from -20 to 19, got -21"},
+        {{.threads = &(weir_thread_options){.nice = 20}},
+         "threads->nice must be from -20 to 19, got 20"},
+        {{.threads = &(weir_thread_options){.realtime = 100}},
+         "threads->realtime must be from 0 to 99, got 100"},
+        {{.threads = &(weir_thread_options){.realtime = -1}},
+         "threads->realtime must be from 0 to 99, got -1"},
+        {{.memory = &(weir_memory_options){.lock = true},
+          .allocator = {.alloc = no_alloc, .free = no_free}},
+         "memory and allocator cannot both be set"},
+        {{.memory = &(weir_memory_options){.ready_bytes = (1ull << 40) + 1}},
+         "memory->ready_bytes must be at most 1099511627776, got 1099511627777"},
         {{.mailbox_limit = WEIR_INFINITY},
          "mailbox_limit must be at most 2147483647, got WEIR_INFINITY"},
     };
