@@ -23,14 +23,23 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/weirConfigVersion.cmake
 install(FILES ${PROJECT_BINARY_DIR}/weirConfig.cmake ${PROJECT_BINARY_DIR}/weirConfigVersion.cmake
         DESTINATION ${weir_cmake_dir} COMPONENT dev)
 
-# weir.pc finds its prefix by where it lies itself, so that the tree can be moved.
-file(RELATIVE_PATH weir_pc_to_prefix ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
+# weir.pc, and its kin, find their prefix by where they lie, so the tree can be moved, and installed
+# with another --prefix.  In what is absolute blanks are escaped; pkg-config does the rest.
+if(IS_ABSOLUTE ${CMAKE_INSTALL_LIBDIR})
+    string(REPLACE " " "\\ " weir_pc_prefix "${CMAKE_INSTALL_PREFIX}")
+else()
+    file(RELATIVE_PATH weir_pc_to_prefix ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig
+         ${CMAKE_INSTALL_PREFIX})
+    string(REGEX REPLACE "/$" "" weir_pc_to_prefix "${weir_pc_to_prefix}")
+    set(weir_pc_prefix "\${pcfiledir}/${weir_pc_to_prefix}")
+endif()
 foreach(folder LIBDIR INCLUDEDIR)
     if(IS_ABSOLUTE ${CMAKE_INSTALL_${folder}})
         set(weir_pc_${folder} ${CMAKE_INSTALL_${folder}})
     else()
         set(weir_pc_${folder} "\${prefix}/${CMAKE_INSTALL_${folder}}")
     endif()
+    string(REPLACE " " "\\ " weir_pc_${folder} "${weir_pc_${folder}}")
 endforeach()
 configure_file(tools/cmake/weir.pc.in ${PROJECT_BINARY_DIR}/weir.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/weir.pc
@@ -49,6 +58,11 @@ foreach(connector ${weir_connectors})
             COMPONENT ${connector}-dev)
     configure_file(tools/cmake/weirComponent.cmake.in
         ${PROJECT_BINARY_DIR}/weir-${connector}.cmake @ONLY)
+    # Who links an archive links what it needs; a shared library brings that itself.
+    set(weir_pc_requires "weir = ${PROJECT_VERSION}\nRequires.private: ${client}")
+    if(NOT BUILD_SHARED_LIBS)
+        set(weir_pc_requires "weir = ${PROJECT_VERSION}, ${client}")
+    endif()
     configure_file(tools/cmake/connector.pc.in ${PROJECT_BINARY_DIR}/weir-${connector}.pc @ONLY)
     install(FILES ${PROJECT_BINARY_DIR}/weir-${connector}.cmake
             DESTINATION ${weir_cmake_dir} COMPONENT ${connector}-dev)
