@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A build for a processor that weir is not for, or with the ck_md.h of another, stops with one line.
+"""A build for a processor that weir is not for, or with another ck_md.h, stops with one line.
 SPDX-License-Identifier: Apache-2.0
 """
 import pathlib

@@ -4,6 +4,7 @@
 #   find_package(weir 0.2)  then link weir::weir    (weirConfig.cmake)
 #   find_package(weir 0.2 COMPONENTS nats)  and weir::nats, where it was built
 #   pkg-config --cflags --libs weir                 (weir.pc; weir-nats.pc and the like)
+#   man weir_subscribe                              (tools/man/pages.py)
 
 include(CMakePackageConfigHelpers)
 set(weir_cmake_dir ${CMAKE_INSTALL_LIBDIR}/cmake/weir)
@@ -45,6 +46,28 @@ configure_file(tools/cmake/weir.pc.in ${PROJECT_BINARY_DIR}/weir.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/weir.pc
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT dev)
 
+# The manual, which python3 makes of the headers and of the tool's own help.
+find_program(WEIR_PYTHON python3)
+if(WEIR_PYTHON)
+    file(GLOB man_sources CONFIGURE_DEPENDS tools/man/* include/weir/*.h)
+    list(APPEND man_sources ${PROJECT_SOURCE_DIR}/tools/weir/help.c)
+    set(weir_man_dir ${PROJECT_BINARY_DIR}/man)
+    add_custom_command(OUTPUT ${weir_man_dir}/made
+        COMMAND ${CMAKE_COMMAND} -E rm -rf ${weir_man_dir}
+        COMMAND ${CMAKE_COMMAND} -E env PYTHONDONTWRITEBYTECODE=1
+            ${WEIR_PYTHON} ${PROJECT_SOURCE_DIR}/tools/man/pages.py ${weir_man_dir}
+        COMMAND ${CMAKE_COMMAND} -E touch ${weir_man_dir}/made
+        DEPENDS ${man_sources} VERBATIM)
+    add_custom_target(weir_man ALL DEPENDS ${weir_man_dir}/made)
+    install(DIRECTORY ${weir_man_dir}/dev/ DESTINATION ${CMAKE_INSTALL_MANDIR} COMPONENT dev)
+    if(WEIR_TOOL)
+        install(DIRECTORY ${weir_man_dir}/tools/ DESTINATION ${CMAKE_INSTALL_MANDIR}
+                COMPONENT tools)
+    endif()
+else()
+    message(STATUS "weir: no man pages (python3 was not found)")
+endif()
+
 # Each connector that was built: its library and header in a component of its own.
 foreach(connector ${weir_connectors})
     set(client ${weir_client_of_${connector}})
@@ -68,4 +91,8 @@ foreach(connector ${weir_connectors})
             DESTINATION ${weir_cmake_dir} COMPONENT ${connector}-dev)
     install(FILES ${PROJECT_BINARY_DIR}/weir-${connector}.pc
             DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT ${connector}-dev)
+    if(WEIR_PYTHON)
+        install(DIRECTORY ${weir_man_dir}/${connector}-dev/ DESTINATION ${CMAKE_INSTALL_MANDIR}
+                COMPONENT ${connector}-dev)
+    endif()
 endforeach()
