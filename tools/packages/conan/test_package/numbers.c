@@ -27,6 +27,7 @@ static weir_verdict add(weir_stage *self, weir_batch batch) {
 int main(void) {
     weir_runtime *runtime;
     weir_ref stages[2];
+    weir_reason reason;
     uint64_t sum = 0, *where = &sum;
     weir_must(weir_runtime_open(NULL, &runtime));
     weir_must(weir_stages_start(runtime,
@@ -43,7 +44,8 @@ int main(void) {
                                 },
                                 2, stages));
     weir_must(weir_chain(runtime, stages, 2, NULL));
-    weir_must(weir_runtime_drain(runtime, WEIR_FOREVER, NULL));
+    weir_must(
+        weir_wait(runtime, stages[1], WEIR_FOREVER, &reason)); /* it ends as its producer has */
     weir_must(weir_runtime_close(runtime, NULL));
     uint64_t due = (uint64_t)NUMBERS * (NUMBERS - 1) / 2;
     printf("weir %s: %" PRIu64 " of %" PRIu64 "\n", weir_version_text(), sum, due);
