@@ -54,12 +54,8 @@ typedef enum weir_counters_kind {
     WEIR_COUNTERS_TIMES = 5 /* a histogram */
 } weir_counters_kind;
 
-/* How many slots in a row one of that kind takes; 1 for any other number. */
-static inline unsigned weir_counters_slots(uint32_t kind) {
-    return kind == WEIR_COUNTERS_TIMES                                   ? 8
-           : kind >= WEIR_COUNTERS_HEADER && kind <= WEIR_COUNTERS_STAGE ? 4
-                                                                         : 1;
-}
+/* How many slots in a row one of that kind takes; 1 for any other number.  Threads: any. */
+unsigned weir_counters_slots(uint32_t kind);
 
 /* How all slots begin. */
 typedef struct weir_counters_slot {

@@ -464,7 +464,7 @@ size_t weir_pipeline_topology(const weir_pipeline *pipeline, weir_pipeline_stage
  * Threads: any.  Source: Broadway.all_running?. */
 bool weir_pipeline_running(const weir_pipeline *pipeline);
 
-/* Errors: INVALID.  Threads: any; wait-free. */
+/* What it has done so far.  Errors: INVALID.  Threads: any; wait-free. */
 weir_status weir_pipeline_read_stats(const weir_pipeline *pipeline, weir_pipeline_stats *out);
 
 #ifdef __cplusplus

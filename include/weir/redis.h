@@ -121,7 +121,7 @@ typedef struct weir_redis_source_stats {
     uintptr_t reserved[4];
 } weir_redis_source_stats;
 
-/* Errors: INVALID.  Threads: any; wait-free. */
+/* What the source has done so far.  Errors: INVALID.  Threads: any; wait-free. */
 weir_status weir_redis_source_read_stats(const weir_redis_source *source,
                                          weir_redis_source_stats *out);
 

@@ -7,15 +7,15 @@
 #include "base/atomic.h"
 #include "base/refusal.h"
 
-enum { FIRST_LOG2 = 6, PARTS_LOG2 = 2, PARTS = 1 << PARTS_LOG2 };
+enum { SHORTEST_LOG2 = 6, PARTS_LOG2 = 2, PARTS = 1 << PARTS_LOG2 };
 
 unsigned weir_times_class(uint64_t ns) {
-    if (ns >> FIRST_LOG2 == 0) {
+    if (ns >> SHORTEST_LOG2 == 0) {
         return 0;
     }
     unsigned log2 = 63u - (unsigned)__builtin_clzll(ns);
     unsigned part = (unsigned)(ns >> (log2 - PARTS_LOG2)) & (PARTS - 1);
-    unsigned number = (log2 - FIRST_LOG2) * PARTS + part;
+    unsigned number = (log2 - SHORTEST_LOG2) * PARTS + part;
     return number < WEIR_TIMES_CLASSES ? number : WEIR_TIMES_CLASSES - 1;
 }
 
@@ -27,7 +27,7 @@ uint64_t weir_times_begin(unsigned number) {
         return UINT64_MAX;
     }
     uint64_t parts = PARTS + number % PARTS;
-    return parts << (FIRST_LOG2 - PARTS_LOG2 + number / PARTS);
+    return parts << (SHORTEST_LOG2 - PARTS_LOG2 + number / PARTS);
 }
 
 void weir__times_add(weir_counters_times *times, uint64_t ns) {

@@ -17,7 +17,7 @@
 
 #include <string.h>
 
-enum { FILL_BYTES_LEAST = 4096, ASKED_AT_ONCE = 256 };
+enum { SHARE_BYTES_LEAST = 4096, ASKED_AT_ONCE = 256 };
 
 /* The next `count` events of the run, one item after another. */
 struct walk {
@@ -106,7 +106,7 @@ static bool has_copy_room(struct copy *copy) {
     uint64_t bytes = copy->event_bytes;
     uint64_t fresh = WEIR__BLOCK_BYTES_MAX / bytes;
     if (fresh > copy->most) fresh = copy->most;
-    if (fresh < FILL_BYTES_LEAST / bytes) fresh = FILL_BYTES_LEAST / bytes;
+    if (fresh < SHARE_BYTES_LEAST / bytes) fresh = SHARE_BYTES_LEAST / bytes;
     struct weir_desk *desk = copy->desk;
     copy->block = weir__pool_room(desk->pool, &desk->fill, copy->event_bytes, NULL, 1, fresh);
     copy->first = copy->block != NULL ? copy->block->used : 0;

@@ -213,6 +213,12 @@ void weir__timing_close(const struct weir__timing *timing, struct weir__sheet *s
     }
 }
 
+unsigned weir_counters_slots(uint32_t kind) {
+    return kind == WEIR_COUNTERS_TIMES                                   ? 8
+           : kind >= WEIR_COUNTERS_HEADER && kind <= WEIR_COUNTERS_STAGE ? 4
+                                                                         : 1;
+}
+
 bool weir_counters_copy(const void *from, void *copy) {
     if (weir__missing(from, "from") || weir__missing(copy, "copy")) {
         return false;

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { PAYLOAD_FIRST_BYTES = 4096, PAYLOAD_MOST_BYTES = 1 << 21 };
+enum { GATHERED_FIRST_BYTES = 4096, PAYLOAD_MOST_BYTES = 1 << 21 };
 
 /* ---- room --------------------------------------------------------------------- */
 
@@ -33,7 +33,7 @@ bool weir__gathering_grow(struct weir__gathering *gathering,
 static bool grow_batch_payload(struct weir__gathering *gathering, size_t bytes,
                                struct weir__pool *pool) {
     struct weir__block *old = gathering->payload;
-    uint64_t fresh = old == NULL ? PAYLOAD_FIRST_BYTES : 2 * (uint64_t)old->capacity;
+    uint64_t fresh = old == NULL ? GATHERED_FIRST_BYTES : 2 * (uint64_t)old->capacity;
     fresh = fresh < PAYLOAD_MOST_BYTES ? fresh : PAYLOAD_MOST_BYTES;
     struct weir__block *payload = weir__pool_get(pool, 1, NULL, fresh > bytes ? fresh : bytes);
     if (payload == NULL) {

@@ -166,14 +166,14 @@ static bool none_left(const weir_stage *self, const weir_stream *stream) {
 }
 
 /* There is nothing more to read: the reader has quit, or no subscription is left. */
-static bool done(const weir_stage *self, const weir_stream *stream, uint64_t position) {
+static bool all_read(const weir_stage *self, const weir_stream *stream, uint64_t position) {
     return (position & WEIR__STREAM_QUIT) != 0 || none_left(self, stream);
 }
 
 static bool look_at_position(weir_stage *self) {
     weir_stream *stream = stream_of(self);
     uint64_t position = weir__load_acquire_u64(&stream->position); /* J5 -> J6 */
-    if (done(self, stream, position)) {
+    if (all_read(self, stream, position)) {
         bool quit = (position & WEIR__STREAM_QUIT) != 0;
         self->stopping = true;
         self->reason = quit ? WEIR_REASON_NORMAL : stream->last;
@@ -193,7 +193,7 @@ static bool look_at_position(weir_stage *self) {
 static bool stream_news(weir_stage *self) {
     weir_stream *stream = stream_of(self);
     uint64_t position = weir__load_relaxed_u64(&stream->position);
-    return done(self, stream, position) || (position & WEIR__STREAM_MOVES) / 2 != stream->back;
+    return all_read(self, stream, position) || (position & WEIR__STREAM_MOVES) / 2 != stream->back;
 }
 
 static bool stream_rests(weir_stage *self) {

@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-enum found { NOTHING, TAKEN, MARKED, OVER };
+enum found { NOTHING, GOT, MARKED, OVER };
 
 /* ---- taking batches ------------------------------------------------------ */
 
@@ -85,7 +85,7 @@ static enum found take_entry(weir_stream *stream) {
         return MARKED;
     }
     stream->next_event = events_in_hand(stream);
-    return TAKEN;
+    return GOT;
 }
 
 /* Before it waits, or says that there is nothing: the stage knows all. */
@@ -155,7 +155,7 @@ static weir_status fetch(weir_stream *stream, uint64_t timeout_ns) {
         found = give_up(stream);
     }
     static const weir_status statuses[] = {
-        [NOTHING] = WEIR_TIMEOUT, [TAKEN] = WEIR_OK, [MARKED] = WEIR_AT_MARK, [OVER] = WEIR_END};
+        [NOTHING] = WEIR_TIMEOUT, [GOT] = WEIR_OK, [MARKED] = WEIR_AT_MARK, [OVER] = WEIR_END};
     return statuses[found];
 }
 

@@ -7,7 +7,7 @@
 #include "base/refusal.h"
 #include "base/reserved.h"
 
-enum { NS_PER_SECOND = 1000000000 };
+enum { NS_IN_SECOND = 1000000000 };
 
 static struct weir__supervisor *own_supervisor(weir_stage *self) {
     return weir_state(self);
@@ -190,7 +190,7 @@ static bool open_intensity(struct weir__supervisor *supervisor,
     size_t seconds =
         options->max_seconds != 0 ? options->max_seconds : (size_t)WEIR_MAX_SECONDS_DEFAULT;
     return weir__intensity_open(&supervisor->intensity, &supervisor->runtime->allocator, most,
-                                (uint64_t)seconds * NS_PER_SECOND);
+                                (uint64_t)seconds * NS_IN_SECOND);
 }
 
 static weir_status make_supervisor(struct weir__supervisor *supervisor,

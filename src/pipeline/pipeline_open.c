@@ -12,7 +12,7 @@
 
 #include <stdio.h>
 
-static const uint64_t LOOKS_NS = 10000000; /* whether what was refused has come to rest */
+static const uint64_t REST_LOOKS_NS = 10000000; /* whether what was refused has come to rest */
 
 /* What a supervisor is told, while it is. */
 struct plan {
@@ -170,7 +170,7 @@ static weir_status take_down(weir_pipeline *pipeline, weir_status status) {
     while (weir__pipeline_shut(pipeline, 0) != WEIR_OK) {
         weir__pipeline_log(pipeline, WEIR_LOG_WARNING,
                            "it was refused, and waits for a driver's call to return");
-        weir__clock_sleep_ns(LOOKS_NS);
+        weir__clock_sleep_ns(REST_LOOKS_NS);
     }
     weir__pipeline_free(pipeline);
     return weir__refuse(status, "%s", why);

@@ -27,7 +27,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static const uint64_t never = UINT64_MAX;
+static const uint64_t never_ns = UINT64_MAX;
 
 enum { LONG_PULL_NS = 1000000000, NS_IN_MS = 1000000 };
 
@@ -126,7 +126,7 @@ static void connect_driver(weir_source *source) {
     if (said == WEIR_PULLED) {
         source->opened = true;
         source->extend_at = source->driver.lease_ns == 0
-                                ? never
+                                ? never_ns
                                 : weir__clock_deadline(source->now_ns, source->driver.lease_ns / 3);
         weir__source_count(&source->stats.opened, 1);
         tell_opened(source);
@@ -323,10 +323,10 @@ static void end_source(weir_source *source) {
 static uint64_t look_at_kin(const weir_source *source, bool late, bool *held) {
     if (source->kin == NULL) {
         *held = false;
-        return never;
+        return never_ns;
     }
     uint64_t look = source->kin->ends(source->kin, source->now_ns, source->broke_off, late);
-    *held = source->broke_off && look != never && !late;
+    *held = source->broke_off && look != never_ns && !late;
     return look;
 }
 
@@ -348,9 +348,9 @@ static uint64_t end_round(weir_source *source) {
     bool news = weir__source_has_news(source);
     if (!news && !held && ((source->out == 0 && source->seen_pushed == 0) || source->abandoned)) {
         end_source(source);
-        return never;
+        return never_ns;
     }
-    uint64_t due = sooner(look, late ? never : source->seen_deadline);
+    uint64_t due = sooner(look, late ? never_ns : source->seen_deadline);
     if (source->opened && source->now_ns >= source->extend_at) {
         weir__source_extend(source);
     }
@@ -384,7 +384,7 @@ static uint64_t pull_round(weir_source *source) {
         weir__source_extend(source);
     }
     weir__lanes_redeliver(source);
-    uint64_t due = source->driver.extend != NULL ? source->extend_at : never;
+    uint64_t due = source->driver.extend != NULL ? source->extend_at : never_ns;
     if (source->waits.first != 0 && weir__source_asked(source) > 0) {
         due = sooner(due, weir__source_receipt(source, source->waits.first)->due_ns);
     }
@@ -397,7 +397,7 @@ uint64_t weir__source_round(weir_source *source) {
     weir__source_take_settled(source);
     uint64_t due = source->no_more  ? end_round(source)
                    : source->driven ? pull_round(source)
-                                    : never;
+                                    : never_ns;
     show_figures(source); /* at rest they are right */
     return due;
 }

@@ -26,7 +26,7 @@
 
 enum { STEPS_MOST = 64 };
 
-struct found {
+struct finding {
     weir_ref stage;
     weir_holdup why;
     weir_ref waits_for;
@@ -39,7 +39,7 @@ struct found {
 /* ---- on the worker ------------------------------------------------------- */
 
 /* Who has the first partition in which events wait; nobody may. */
-static void who_has_the_partition(const weir_stage *stage, struct found *out) {
+static void who_has_the_partition(const weir_stage *stage, struct finding *out) {
     const struct weir__partitions *all = stage->dispatch.state;
     uint32_t index = weir__partitions_waiting(all);
     const weir_outlet *owner = index == all->count ? NULL : all->at[index].owner;
@@ -52,7 +52,7 @@ static void who_has_the_partition(const weir_stage *stage, struct found *out) {
 
 /* The first consumer that has asked for nothing more: it keeps others waiting, where those
  * have.  Without whom it makes no events; all may have asked. */
-static void who_does_not_ask(const weir_stage *stage, struct found *out) {
+static void who_does_not_ask(const weir_stage *stage, struct finding *out) {
     if (stage->desk.held > 0 && stage->dispatch.table == weir_partition_dispatcher()) {
         who_has_the_partition(stage, out);
         return;
@@ -99,7 +99,7 @@ static weir_ref who_does_not_end(const weir_stage *stage, bool *asks) {
     return found.stage;
 }
 
-static void describe_stage(const weir_stage *stage, struct found *out) {
+static void describe_stage(const weir_stage *stage, struct finding *out) {
     out->stage = stage->ref;
     out->why = weir__stage_holdup(stage);
     bool asks = false;
@@ -119,17 +119,17 @@ static unsigned blame_of(weir_holdup why) {
 }
 
 /* The later in the list of reasons, the more to blame; of equals, who waits for nobody. */
-static bool more_to_blame(const struct found *one, const struct found *other) {
+static bool more_to_blame(const struct finding *one, const struct finding *other) {
     return one->why != other->why ? blame_of(one->why) > blame_of(other->why)
                                   : one->waits_for.bits == 0 && other->waits_for.bits != 0;
 }
 
 static void ask_most(struct weir__worker *worker, uint64_t unused, void *answer) {
-    struct found *most = answer;
+    struct finding *most = answer;
     (void)unused;
     memset(most, 0, sizeof *most);
     for (const weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
-        struct found found = {0};
+        struct finding found = {0};
         describe_stage(stage, &found);
         if (most->stage.bits == 0 || more_to_blame(&found, most)) {
             *most = found;
@@ -140,7 +140,7 @@ static void ask_most(struct weir__worker *worker, uint64_t unused, void *answer)
 static void ask_about(struct weir__worker *worker, uint64_t bits, void *answer) {
     weir_ref stage = {bits};
     const struct weir__slot *slot = weir__registry_find(&worker->host.runtime->registry, stage);
-    memset(answer, 0, sizeof(struct found));
+    memset(answer, 0, sizeof(struct finding));
     if (slot != NULL && slot->stage != NULL) {
         describe_stage(slot->stage, answer);
     }
@@ -159,7 +159,7 @@ static bool name_living(const weir_runtime *runtime, weir_ref ref, char name[WEI
     return known;
 }
 
-static void stuck(weir_runtime *runtime, const struct weir__worker *worker, struct found *out) {
+static void stuck(weir_runtime *runtime, const struct weir__worker *worker, struct finding *out) {
     weir_ref ref = {weir__load_relaxed_u64(&worker->host.seen->stage)};
     if (name_living(runtime, ref, out->name)) {
         out->stage = ref;
@@ -169,7 +169,7 @@ static void stuck(weir_runtime *runtime, const struct weir__worker *worker, stru
 
 /* What a worker has answered with; of one that has not, in whose callback it is. */
 static void hear(weir_runtime *runtime, const struct weir__worker *worker, weir_status status,
-                 const void *answer, struct found *out) {
+                 const void *answer, struct finding *out) {
     memset(out, 0, sizeof *out);
     if (answer != NULL) {
         memcpy(out, answer, sizeof *out);
@@ -179,9 +179,9 @@ static void hear(weir_runtime *runtime, const struct weir__worker *worker, weir_
 }
 
 /* False: nothing is known of it. */
-static bool ask_one(weir_runtime *runtime, weir_ref about, struct found *out) {
+static bool ask_one(weir_runtime *runtime, weir_ref about, struct finding *out) {
     struct weir__worker *worker = weir__runtime_worker(runtime, about);
-    struct found found = {0};
+    struct finding found = {0};
     if (worker == NULL) {
         return false;
     }
@@ -201,7 +201,7 @@ struct path {
 };
 
 /* False: the stage was passed before. */
-static bool pass(struct path *path, const struct found *found) {
+static bool pass(struct path *path, const struct finding *found) {
     int length = snprintf(path->text + path->used, path->room - path->used, "%s%s",
                           path->used > 0 ? " -> " : "", found->name);
     path->used += length > 0 ? (size_t)length : 0;
@@ -220,10 +220,10 @@ static bool pass(struct path *path, const struct found *found) {
  * consumer that holds nothing, and does not ask, waits for another producer of its, or for nobody:
  * then whoever waits for its demand is the one who keeps the events.
  */
-static void follow(weir_runtime *runtime, struct found *found, struct path *path) {
-    struct found at = *found;
+static void follow(weir_runtime *runtime, struct finding *found, struct path *path) {
+    struct finding at = *found;
     while (pass(path, &at) && at.waits_for.bits != 0) {
-        struct found next;
+        struct finding next;
         if (!ask_one(runtime, at.waits_for, &next)) {
             return;
         }
@@ -242,10 +242,10 @@ static void follow(weir_runtime *runtime, struct found *found, struct path *path
 
 /* In a ring that is at work it may be so for ever.  Then the path is the way round, whatever
  * that one of its members did just now. */
-static void go_round(weir_runtime *runtime, struct found *found, struct path *path) {
+static void go_round(weir_runtime *runtime, struct finding *found, struct path *path) {
     struct path round = {.text = path->text, .room = path->room};
     char before[sizeof((weir_drain_report *)0)->path];
-    struct found at = *found;
+    struct finding at = *found;
     memcpy(before, path->text, path->room);
     bool more = true;
     while (pass(&round, &at) && more) {
@@ -260,7 +260,8 @@ static void go_round(weir_runtime *runtime, struct found *found, struct path *pa
     }
 }
 
-static void report_on(weir_runtime *runtime, const struct found *found, weir_drain_report *report) {
+static void report_on(weir_runtime *runtime, const struct finding *found,
+                      weir_drain_report *report) {
     report->stage = found->stage;
     report->why = found->why;
     memcpy(report->name, found->name, sizeof report->name);
@@ -274,13 +275,13 @@ static void report_on(weir_runtime *runtime, const struct found *found, weir_dra
 
 struct survey {
     weir_runtime *runtime;
-    struct found most;
+    struct finding most;
 };
 
 static void hear_most(void *context, struct weir__worker *worker, weir_status status,
                       const void *answer) {
     struct survey *survey = context;
-    struct found found;
+    struct finding found;
     hear(survey->runtime, worker, status, answer, &found);
     if (found.stage.bits != 0 &&
         (survey->most.stage.bits == 0 || more_to_blame(&found, &survey->most))) {
@@ -291,7 +292,7 @@ static void hear_most(void *context, struct weir__worker *worker, weir_status st
 void weir__holdup_find(weir_runtime *runtime, weir_drain_report *report) {
     struct path path = {.text = report->path, .room = sizeof report->path};
     struct survey survey = {.runtime = runtime};
-    struct found *most = &survey.most;
+    struct finding *most = &survey.most;
     bool still = weir__runtime_at_rest(runtime);
     weir__ask_workers(runtime, ask_most, 0, sizeof *most, hear_most, &survey);
     bool drains = weir__load_relaxed_u32(&runtime->draining) != 0;

@@ -133,16 +133,16 @@ static struct weir__worker *worker_for(weir_runtime *runtime, const weir_stage_o
     }
 }
 
-struct weir__place weir__placement_take(weir_runtime *runtime, const weir_stage_options *options,
-                                        weir_ref near) {
-    struct weir__place place = {.kind = options->kind};
+struct weir__home weir__placement_take(weir_runtime *runtime, const weir_stage_options *options,
+                                       weir_ref near) {
+    struct weir__home place = {.kind = options->kind};
     place.worker = worker_for(runtime, options, near, &place.own);
     place.before = weir__fetch_add_u32(&place.worker->residents, 1);
     weir__fetch_add_u32(&place.worker->sources, place.kind == WEIR_PRODUCER);
     return place;
 }
 
-void weir__placement_give(weir_runtime *runtime, struct weir__place place) {
+void weir__placement_give(weir_runtime *runtime, struct weir__home place) {
     weir__fetch_sub_u32(&place.worker->residents, 1);
     weir__fetch_sub_u32(&place.worker->sources, place.kind == WEIR_PRODUCER);
     if (place.own) { /* first the worker, then the count: there is always one for who counted */

@@ -25,7 +25,7 @@
 #include "runtime/runtime.h"
 
 /* A place that was taken. */
-struct weir__place {
+struct weir__home {
     struct weir__worker *worker;
     weir_kind kind;
     bool own;        /* the worker is this stage's                    */
@@ -36,11 +36,11 @@ struct weir__place {
  * Takes a place.  near: a stage that it is to be subscribed to without having it in its
  * subscribe_to; {0}: none.  Where it should have a worker of its own and cannot, `own` is false.
  */
-struct weir__place weir__placement_take(weir_runtime *runtime, const weir_stage_options *options,
-                                        weir_ref near);
+struct weir__home weir__placement_take(weir_runtime *runtime, const weir_stage_options *options,
+                                       weir_ref near);
 
 /* The stage has ended, or there will be none. */
-void weir__placement_give(weir_runtime *runtime, struct weir__place place);
+void weir__placement_give(weir_runtime *runtime, struct weir__home place);
 
 /* Tells that a stage consumes from that producer, or probably will. */
 void weir__placement_consumes(weir_runtime *runtime, weir_ref producer, weir_ref consumer);

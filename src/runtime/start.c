@@ -18,7 +18,7 @@
 #include <stdio.h>
 
 static void warn_of(weir_runtime *runtime, const weir_stage_options *options,
-                    struct weir__place place) {
+                    struct weir__home place) {
     char text[192];
     if (!place.own) {
         snprintf(text, sizeof text,
@@ -31,9 +31,9 @@ static void warn_of(weir_runtime *runtime, const weir_stage_options *options,
     weir__runtime_log(runtime, WEIR_LOG_WARNING, text);
 }
 
-static struct weir__place place_stage(weir_runtime *runtime, const weir_stage_options *options,
-                                      weir_ref near) {
-    struct weir__place place = weir__placement_take(runtime, options, near);
+static struct weir__home place_stage(weir_runtime *runtime, const weir_stage_options *options,
+                                     weir_ref near) {
+    struct weir__home place = weir__placement_take(runtime, options, near);
     if (options->worker == WEIR_OWN_WORKER && (!place.own || place.before > 0)) {
         warn_of(runtime, options, place);
     }
@@ -73,7 +73,7 @@ static void launch_stage(weir_runtime *runtime, struct weir__worker *worker,
 
 /* Nothing has come of it.  Who asked in init to hear of its end hears of it here, when its name
  * is free. */
-static weir_status give_up_start(weir_runtime *runtime, struct weir__place place,
+static weir_status give_up_start(weir_runtime *runtime, struct weir__home place,
                                  struct weir__slot *slot, weir_ref ref, weir_stage *stage,
                                  weir_status status) {
     weir__placement_give(runtime, place);
@@ -100,7 +100,7 @@ static weir_stage_options fill_stage_options(const weir_stage_options *options) 
 }
 
 /* A slot and a reference for a stage; NULL: there is none, and no place is taken. */
-static struct weir__slot *take_slot(weir_runtime *runtime, struct weir__place place, weir_ref *ref,
+static struct weir__slot *take_slot(weir_runtime *runtime, struct weir__home place, weir_ref *ref,
                                     weir_status *status) {
     struct weir__worker *worker = place.worker;
     struct weir__slot *slot =
@@ -125,7 +125,7 @@ static struct weir__slot *take_slot(weir_runtime *runtime, struct weir__place pl
 
 weir_status weir__start_quietly(weir_runtime *runtime, const weir_stage_options *options,
                                 weir_ref *ref, weir_stage **out) {
-    const struct weir__place place = place_stage(runtime, options, (weir_ref){0});
+    const struct weir__home place = place_stage(runtime, options, (weir_ref){0});
     weir_status status = WEIR_OK;
     struct weir__slot *slot = take_slot(runtime, place, ref, &status);
     if (slot == NULL) {
@@ -147,7 +147,7 @@ void weir__start_undo(weir_runtime *runtime, weir_ref ref, weir_stage *stage) {
     weir__stage_free(stage);
     give_up_start(
         runtime,
-        (struct weir__place){.worker = worker, .kind = weir__ref_kind(ref), .own = slot->own}, slot,
+        (struct weir__home){.worker = worker, .kind = weir__ref_kind(ref), .own = slot->own}, slot,
         ref, NULL, WEIR_OK);
 }
 
@@ -168,7 +168,7 @@ weir_status weir__start(weir_runtime *runtime, const weir_stage_options *given, 
     if (status != WEIR_OK) {
         return status;
     }
-    const struct weir__place taken = place_stage(runtime, options, near);
+    const struct weir__home taken = place_stage(runtime, options, near);
     struct weir__worker *worker = taken.worker;
     weir_ref ref;
     struct weir__slot *slot = take_slot(runtime, taken, &ref, &status);

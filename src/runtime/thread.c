@@ -21,7 +21,7 @@ enum {
     POLLS_LOOKING = 256, /* some 20 microseconds: about what it costs to be woken */
     POLLS_SPINNING = 4096,
     POLLS_CROWDED = 4, /* with a yield after each round of them */
-    LOOKS = 4,         /* between two visits that find nothing  */
+    IDLE_LOOKS = 4,    /* between two visits that find nothing  */
     EAGER_LOOKS = 32,  /* the same, without pauses, about as long */
     EAGER_ROUNDS = 8,
     FEW = 4,       /* stages, that are looked at between visits */
@@ -47,7 +47,7 @@ void weir__worker_idle_open(struct weir__worker *worker) {
     const weir_runtime *runtime = worker->host.runtime;
     const bool sleeps = weir__worker_is_timely(worker);
     uint32_t polls = sleeps ? 0 : weir__worker_polls(runtime);
-    worker->host.hot_polls = runtime->crowded ? polls : polls / LOOKS;
+    worker->host.hot_polls = runtime->crowded ? polls : polls / IDLE_LOOKS;
     worker->adapts = runtime->options.mode == WEIR_THREADS && !sleeps &&
                      runtime->options.idle == WEIR_IDLE_ADAPT && !runtime->crowded;
     worker->spins = runtime->options.idle == WEIR_IDLE_SPIN && !sleeps;
@@ -61,7 +61,7 @@ void weir__worker_idle_open(struct weir__worker *worker) {
 
 /* The next time that it runs dry, as far as is known now. */
 static void set_polls(struct weir__worker *worker) {
-    worker->host.hot_polls = weir__idling_looks(&worker->idling) ? POLLS_LOOKING / LOOKS : 0;
+    worker->host.hot_polls = weir__idling_looks(&worker->idling) ? POLLS_LOOKING / IDLE_LOOKS : 0;
 }
 
 /* Nothing for so many steps: it looks on, or has what is hot cool. */
@@ -197,7 +197,7 @@ static bool is_quiet(const struct weir__worker *worker) {
 static void look_a_while(struct weir__worker *worker) {
     bool soon = worker->rounds < EAGER_ROUNDS;
     worker->rounds += soon;
-    for (int i = 0; i < (soon ? EAGER_LOOKS : LOOKS) && is_quiet(worker); i++) {
+    for (int i = 0; i < (soon ? EAGER_LOOKS : IDLE_LOOKS) && is_quiet(worker); i++) {
         if (!soon) {
             weir__cpu_relax();
         }

@@ -132,7 +132,7 @@ static void leave_worker(struct weir__worker *worker, struct weir__slot *slot) {
     }
     weir__placement_give(
         worker->host.runtime,
-        (struct weir__place){.worker = worker, .kind = weir__ref_kind(ref), .own = slot->own});
+        (struct weir__home){.worker = worker, .kind = weir__ref_kind(ref), .own = slot->own});
     slot->stage = NULL;
     weir__registry_end(slot);
     weir__mailbox_close(&slot->mailbox); /* before the sweep below (P3 -> P4) */

@@ -27,7 +27,7 @@ static struct weir__edge *edge_of_mail(struct weir__mail *mail, size_t offset) {
  * of its own, or with a side's, has that let go in either case.
  */
 typedef void deliver(weir_stage *stage, struct weir__mail *mail);
-typedef void bounce(struct weir__host *host, struct weir__mail *mail);
+typedef void bouncer(struct weir__host *host, struct weir__mail *mail);
 
 static void let_edge_go(struct weir__host *host, struct weir__edge *edge) {
     weir__outbox_let_go(&host->outbox, edge);
@@ -221,7 +221,7 @@ static void bounce_message(struct weir__host *host, struct weir__mail *mail) {
 
 static const struct {
     deliver *deliver;
-    bounce *bounce;
+    bouncer *bounce;
 } kinds[] = {
     [WEIR__MAIL_EDGE_REQUEST] = {deliver_request, bounce_request},
     [WEIR__MAIL_EDGE_OPEN] = {deliver_open, bounce_open},

@@ -8,7 +8,7 @@
  */
 #include "stage/ending.h"
 
-enum { SWEEP_FIRST = 16 };
+enum { AWAITERS_SWEEP_FIRST = 16 };
 
 static bool is_abandoned(const weir_stage *stage, const struct weir__message *message) {
     return message->from.bits != 0 && !weir__caller_waits(stage->host->calls, message->from);
@@ -32,7 +32,8 @@ static void sweep(weir_stage *stage) {
         weir__mail_list_push(&stay, &message->mail);
     }
     stage->enders = message_of(stay.first);
-    stage->sweep_at = stage->awaiters < SWEEP_FIRST / 2 ? SWEEP_FIRST : 2 * stage->awaiters;
+    stage->sweep_at =
+        stage->awaiters < AWAITERS_SWEEP_FIRST / 2 ? AWAITERS_SWEEP_FIRST : 2 * stage->awaiters;
 }
 
 static void add_ender(weir_stage *stage, struct weir__message *message) {

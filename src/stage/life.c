@@ -105,8 +105,8 @@ static weir_status open_dispatcher(weir_stage *stage, const weir_stage_options *
 }
 
 static weir_stage *make_stage(struct weir__host *host, const weir_stage_options *options) {
-    static const char *const kinds[] = {"", "producer", "producer_consumer", "consumer"};
-    const char *name = options->name != NULL ? options->name : kinds[options->kind];
+    static const char *const kind_words[] = {"", "producer", "producer_consumer", "consumer"};
+    const char *name = options->name != NULL ? options->name : kind_words[options->kind];
     size_t name_bytes = strlen(name) + 1;
     size_t state_at = round_up(sizeof(weir_stage), 64);
     size_t name_at = state_at + round_up(options->state_bytes, 64);

@@ -17,7 +17,7 @@ enum {
     CALLS_TIMED = 4,    /* in one visit, of short ones                                  */
     COSTS = 64,         /* times of a stage, of which the older half counts half          */
     OWED_NS = 1000000,  /* busy, but in no time yet: more has been guessed wrong          */
-    LOOKS = 3,          /* of a visit with one callback, and of the gap behind it       */
+    VISIT_LOOKS = 3,    /* of a visit with one callback, and of the gap behind it       */
     LONG_NS = 100000    /* a callback behind which others of the worker come first      */
 };
 
@@ -118,7 +118,8 @@ static void add_to_mean(uint64_t *mean_ns, uint64_t ns) {
 /* Of the visits that follow, the one that is timed: so many on, on average, if it takes as many
  * looks as this one. */
 static void draw_gap(struct weir__meter *meter, struct weir__host *host) {
-    uint64_t every = (uint64_t)WEIR__LOOKS_NS / LOOKS * host->looks / (meter->mean_ns + 1) + 1;
+    uint64_t every =
+        (uint64_t)WEIR__LOOKS_NS / VISIT_LOOKS * host->looks / (meter->mean_ns + 1) + 1;
     every = every < EVERY_MOST ? every : EVERY_MOST;
     meter->turns += meter->drawn;
     meter->drawn = 1 + (uint32_t)weir__rng_below(&host->rng, 2 * every - 1);

@@ -91,6 +91,12 @@ class Rules(unittest.TestCase):
         self.fails({"include/weir/a.h": HEAD + '#include "ring/a.h"\n'},
                    "include/weir/a.h:4", "public header")
 
+    def test_functions_that_only_c_can_call(self):
+        self.fails({"include/weir/a.h": HEAD + "static inline int weir_f(void) { return 0; }\n"},
+                   "include/weir/a.h:4", "bindings")
+        self.passes({"src/base/a.h": HEAD + "static inline int f(void) { return 0; }\n",
+                     "include/weir/a.hpp": HEAD + "static inline int f() { return 0; }\n"})
+
     def test_forbidden_code(self):
         for line, words in [("volatile int a;", "volatile"),
                             ("#include <stdatomic.h>", "C11 atomics"),

@@ -20,6 +20,8 @@ def declarations(text):
     """Each function's name and arguments; types, macros and comments are taken out."""
     text = re.sub(r"/\*.*?\*/", " ", text, flags=re.DOTALL)
     text = re.sub(r"(?m)^[ \t]*#(?:.*\\\n)*.*$", " ", text)
+    text = re.sub(r"__attribute__\s*\(\((?:[^()]|\([^()]*\))*\)\)", " ", text)
+    text = re.sub(r"\)\s+;", ");", text)
     text = text.replace('extern "C" {', " ")
     before = None
     while before != text:
@@ -55,7 +57,11 @@ class Null(unittest.TestCase):
             typedef struct weir_s { int (*f)(void *c); struct { void *p; } q; } weir_s;
             typedef void weir_heard(void *context);
             int *weir_one(weir_s *first, const void *const second,
-                          int third); weir_s weir_two(void);"""
+                          int third); weir_s weir_two(void)
+            #ifdef __GNUC__
+                __attribute__((format(printf, 1, 2)))
+            #endif
+                ;"""
         self.assertEqual(list(declarations(text)),
                          [("weir_one", "weir_s *first, const void *const second,\n"
                                        "                          int third"),

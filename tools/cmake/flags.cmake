@@ -14,11 +14,11 @@ add_compile_options(${weir_warnings} $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes
 # the rest of src/ makes no system calls. Empty, so that a file may define it too.
 set(weir_gnu_source $<$<COMPILE_LANGUAGE:C>:_GNU_SOURCE=>)
 
-# Optimised builds use -O2 and nothing dearer, so that figures mean the same everywhere.
-set(CMAKE_C_FLAGS_RELEASE "-O2 -DNDEBUG")
-set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
-# As a part of a tree that names no build type the library is optimised all the same.
-if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES AND NOT CMAKE_C_FLAGS MATCHES "(^| )-O")
+# Where neither a build type nor anybody's flags say how far to optimise, as in a tree that weir is
+# a part of, the library is optimised all the same.
+get_directory_property(weir_inherited COMPILE_OPTIONS)
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES
+   AND NOT "${CMAKE_C_FLAGS};${weir_inherited}" MATCHES "(^|[ ;:])-O")
     add_compile_options(-O2)
 endif()
 

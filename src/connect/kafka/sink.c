@@ -112,7 +112,7 @@ static bool set_own_of_sink(const struct weir__kafka_link *link, rd_kafka_conf_t
                                   (uint64_t)weir__kafka_in_ms(options->confirm_ns));
 }
 
-static const struct weir__kafka_role role = {
+static const struct weir__kafka_role sink_role = {
     .type = RD_KAFKA_PRODUCER, .usual = set_usual_of_sink, .own = set_own_of_sink};
 
 static void drop_producer(void *context) {
@@ -128,7 +128,8 @@ static void drop_producer(void *context) {
 }
 
 static weir_pulled make_producer(weir_kafka_sink *sink) {
-    weir_pulled pulled = weir__kafka_make(&sink->link, &sink->options.server, &role, &sink->client);
+    weir_pulled pulled =
+        weir__kafka_make(&sink->link, &sink->options.server, &sink_role, &sink->client);
     if (pulled == WEIR_PULLED && sink->options.topic != NULL) {
         sink->topic = rd_kafka_topic_new(sink->client, sink->options.topic, NULL);
     }

@@ -48,7 +48,7 @@ static bool set_own_of_source(const struct weir__kafka_link *link, rd_kafka_conf
                                    (uint64_t)weir__kafka_in_ms(options->commit_ns)));
 }
 
-static const struct weir__kafka_role role = {
+static const struct weir__kafka_role source_role = {
     .type = RD_KAFKA_CONSUMER, .usual = set_usual_of_source, .own = set_own_of_source};
 
 static weir_pulled check_topics(weir_kafka_source *source) {
@@ -68,7 +68,7 @@ static weir_pulled make_kafka_consumer(weir_kafka_source *source) {
         return WEIR_LOST;
     }
     weir_pulled pulled =
-        weir__kafka_make(&source->link, &source->options.server, &role, &client->handle);
+        weir__kafka_make(&source->link, &source->options.server, &source_role, &client->handle);
     if (pulled != WEIR_PULLED) {
         free(client);
         return pulled;

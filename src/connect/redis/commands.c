@@ -7,14 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LEAST = 4096, DIGITS = 20, END = 2, FRAME = 1 + DIGITS + END };
+enum { COMMANDS_LEAST = 4096, DIGITS = 20, END = 2, FRAME = 1 + DIGITS + END };
 
 /* NULL: there is no memory. */
 static char *room_for_words(struct weir__redis_commands *commands, size_t count) {
     if (commands->room - commands->count >= count) {
         return commands->at + commands->count;
     }
-    size_t room = commands->room < LEAST ? LEAST : commands->room;
+    size_t room = commands->room < COMMANDS_LEAST ? COMMANDS_LEAST : commands->room;
     while (room - commands->count < count) {
         room *= 2;
     }

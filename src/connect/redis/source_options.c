@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { HOST_BYTES = 128 };
+enum { HOST_NAME_BYTES = 128 };
 
 static weir_status check_given(const char *what, const char *name, bool required) {
     if (name == NULL ? required : *name == '\0') {
@@ -58,7 +58,7 @@ static weir_status check_source(const weir_redis_source_options *options) {
 
 /* Of this machine, process, moment and place: nobody else has it. */
 static const char *name_consumer(weir_redis_source *source) {
-    char host[HOST_BYTES] = "", name[HOST_BYTES + 80];
+    char host[HOST_NAME_BYTES] = "", name[HOST_NAME_BYTES + 80];
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     gethostname(host, sizeof host - 1);

@@ -38,6 +38,7 @@ static void of_runtimes(void) {
     REFUSED(weir_runtime_accounts, out, weir_runtime_accounts(runtime, NULL));
     HARMLESS(weir_runtime_dropped, runtime, weir_runtime_dropped(NULL, WEIR_DISCARD_HANDLED) == 0);
     HARMLESS(weir_accounts_check, accounts, weir_accounts_check(NULL) != NULL);
+    HARMLESS(weir_refuse, format, weir_refuse(WEIR_FULL, NULL) == WEIR_FULL);
     REFUSED(weir_process_mask, signals, weir_process_mask(NULL));
 }
 
