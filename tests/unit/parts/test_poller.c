@@ -308,8 +308,9 @@ static void written_when_there_is_room(void) {
 }
 
 static weir_verdict close_it(weir_stage *self) {
+    size_t before = weir_poller_count(self);
     f.status = weir_poller_close(self, f.own[0]);
-    RIG_CHECK(&f.rig, weir_poller_count(self) == f.sockets - 1);
+    RIG_CHECK(&f.rig, weir_poller_count(self) == before - 1);
     RIG_CHECK(&f.rig, weir_poller_close(self, f.own[0]) == WEIR_INVALID);
     return WEIR_CONTINUE;
 }
@@ -485,7 +486,6 @@ static void a_drain_reads_and_accepts_no_more(void) {
     connect_one();
     assert_int_equal(weir_finish(f.rig.runtime, f.poller), WEIR_OK);
     rig_rest(&f.rig);
-    ask(100);
     assert_int_equal(f.c.handled, 3);
     assert_int_equal(f.closed, 2);
     end(2);
