@@ -1,6 +1,6 @@
 /*
- * A server of numbers (tcp.h) with io_uring: a socket whose numbers have no room has no read on its way.
- * SPDX-License-Identifier: Apache-2.0
+ * A server of numbers (tcp.h) with io_uring: a socket whose numbers have no room has no read on
+ * its way. SPDX-License-Identifier: Apache-2.0
  */
 #include "tcp.h"
 

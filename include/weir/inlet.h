@@ -127,8 +127,8 @@ weir_status weir_inlet_push_some(weir_inlet *inlet, const void *events, size_t c
  * more.  Also when there will be none, as the inlet takes no more: then the next push says so.
  * It may be readable for nothing now and then.  Of several pushers, for each of which it is
  * readable, the first one may take all the room: the others are refused, and it is not readable.
- * Arguments  out: receives the descriptor, the same each time.  It is weir's own: not to be read, and
- *            to be taken out of an epoll before weir_inlet_close.
+ * Arguments  out: receives the descriptor, the same each time.  It is weir's own: not to be read,
+ *            and to be taken out of an epoll before weir_inlet_close.
  * Errors     SYSTEM: there is none to be had; INVALID: when_full is one of the drop policies.
  * Threads    any.  Cost: two system calls more for a push that finds no room, one when there is
  *            room again.
@@ -226,9 +226,9 @@ weir_status weir_port_push(weir_port *port, const void *events, size_t count, ui
 weir_status weir_port_push_some(weir_port *port, const void *events, size_t count, size_t *taken);
 
 /*
- * A descriptor that is readable while there is room in the port, as weir_inlet_room_fd; of events: a
- * mark that is refused makes it no darker.  It is taken out of an epoll before weir_port_close.
- * Threads    as weir_port_push.
+ * A descriptor that is readable while there is room in the port, as weir_inlet_room_fd; of
+ * events: a mark that is refused changes nothing.  It is taken out of an epoll before
+ * weir_port_close.  Threads: as weir_port_push.
  */
 weir_status weir_port_room_fd(weir_port *port, int *out);
 

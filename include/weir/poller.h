@@ -3,18 +3,19 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * A poller is a stage of the program's whose worker waits for descriptors as well: sockets, pipes,
- * timers, signals.  Those it is given (weir_poller_add), in its callbacks; each has a function that is
- * called, as a callback of the stage, when it can be read or written without waiting.
+ * timers, signals.  Those it is given (weir_poller_add), in its callbacks; each has a function
+ * that is called, as a callback of the stage, when it can be read or written without waiting.
  *
- * Back-pressure goes on to the sockets: while nothing is asked of the stage (weir_open_demand is 0, it
- * accumulates, or something waits in its buffer) no descriptor is polled for reading, so what peers
- * write waits in the kernel, and then with them.  Reading goes on when somebody asks again.  The
- * stage's buffer holds what one call has read beyond what was asked, and no more is read until that has
- * gone.  (A consumer is asked for nothing: it reads at any time.)
+ * Back-pressure goes on to the sockets: while nothing is asked of the stage (weir_open_demand is
+ * 0, it accumulates, or something waits in its buffer) no descriptor is polled for reading, so
+ * what peers write waits in the kernel, and then with them.  Reading goes on when somebody asks
+ * again.  The stage's buffer holds what one call has read beyond what was asked, and no more is
+ * read until that has gone.  (A consumer is asked for nothing: it reads at any time.)
  *
- * A descriptor belongs to the poller from weir_poller_add on: it is closed once, by weir_poller_close
- * or, of all that are left, when the stage ends, for whatever reason; `closed` is told before that.
- * Two stages may have descriptors of one socket (dup), one that reads, say, and one that writes.
+ * A descriptor belongs to the poller from weir_poller_add on: it is closed once, by
+ * weir_poller_close or, of all that are left, when the stage ends, for whatever reason; `closed`
+ * is told before that. Two stages may have descriptors of one socket (dup), one that reads, say,
+ * and one that writes.
  *
  * A drain (weir_runtime_drain, weir_finish): no connection is accepted any more, and none is read.
  * As long as a descriptor is waited for to be written to, the stage does not end
@@ -42,11 +43,11 @@ extern "C" {
  *                asked for events, and does not finish
  *   READ_ALWAYS  the same, at any time: signals, timers, commands; told as READ
  *   WRITE        it can be written to, or is broken, which write says (send with MSG_NOSIGNAL)
- *   ACCEPT       a connection has come; while there are fewer descriptors than `most`, and the stage
- *                does not finish
- * A descriptor that has ended stays ready to be read: who still writes to it, after half-close, waits
- * for WRITE alone then.  A broken one of which only READ is waited for is noticed when it is asked
- * for events again.
+ *   ACCEPT       a connection has come; while there are fewer descriptors than `most`, and the
+ *                stage does not finish
+ * A descriptor that has ended stays ready to be read: who still writes to it, after half-close,
+ * waits for WRITE alone then.  A broken one of which only READ is waited for is noticed when it
+ * is asked for events again.
  */
 #define WEIR_POLL_READ        1u
 #define WEIR_POLL_READ_ALWAYS 2u
@@ -57,7 +58,7 @@ typedef struct weir_poller_watch {
     unsigned want; /* as above */
     /*
      * Called, as a callback of the stage (it may emit), each time that the descriptor is ready, and
-     * again as long as it is: so once for each, in turn, and a busy one does not keep others waiting.
+     * again as long as it is: once for each, in turn, so a busy one keeps no others waiting.
      * What it does should be bounded likewise: one read, say.
      */
     weir_verdict (*ready)(weir_stage *self, int fd, unsigned ready, void *context);
@@ -81,12 +82,13 @@ typedef struct weir_poller_options {
 /*
  * Starts a stage that is a poller from its init on, where it may add descriptors already.
  * Errors     as weir_stage_start; INVALID (most); SYSTEM: there are no descriptors for it (it needs
- *            two, and its worker two more with its first poller).  What init had added is closed, on
- *            this thread, when the start fails after it; `closed` is told.
+ *            two, and its worker two more with its first poller).  What init had added is closed,
+ *            on this thread, when the start fails after it; `closed` is told.
  * Worker     it sleeps in epoll instead of on a futex from then on, and is woken by either side.
  *            Between turns of a busy worker, descriptors are looked at every 20 microseconds or so.
- * Modes      in a stepped or simulated runtime each step looks, and waits for nothing: at rest it is
- *            when no descriptor is ready.  What comes from outside is not of a simulation's seed.
+ * Modes      in a stepped or simulated runtime each step looks, and waits for nothing: at rest it
+ *            is when no descriptor is ready.  What comes from outside is not of a simulation's
+ * seed.
  * Threads    any, as weir_stage_start.
  */
 weir_status weir_poller_start(weir_runtime *runtime, const weir_poller_options *options,
@@ -95,9 +97,10 @@ weir_status weir_poller_start(weir_runtime *runtime, const weir_poller_options *
 /*
  * Gives the poller a descriptor, which is made non-blocking (for all who share it).
  * Returns    WEIR_OK; WEIR_FULL: it has `most` already: the descriptor is the caller's still.
- * Errors     INVALID (it is none, or one that cannot be waited for, as a file, or it has it already;
- *            want, ready), NO_MEMORY, SYSTEM; WRONG_THREAD: not in a callback of the stage (also one of
- *            its descriptors), or the stage is no poller.  The descriptor is the caller's then.
+ * Errors     INVALID (it is none, or one that cannot be waited for, as a file, or it has it
+ *            already; want, ready), NO_MEMORY, SYSTEM; WRONG_THREAD: not in a callback of the
+ *            stage (also one of its descriptors), or the stage is no poller.  The descriptor is
+ * the caller's then.
  * Cost       an allocation and one or two system calls.
  */
 weir_status weir_poller_add(weir_stage *self, int fd, const weir_poller_watch *watch);

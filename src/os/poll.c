@@ -2,8 +2,8 @@
  * Poll: epoll.
  * SPDX-License-Identifier: Apache-2.0
  *
- * epoll's own timeout is in milliseconds, and one in nanoseconds came late to it (Linux 5.11): so who
- * sleeps until a moment does so in ppoll, at the set's own descriptor.
+ * epoll's own timeout is in milliseconds, and one in nanoseconds came late to it (Linux 5.11): so
+ * who sleeps until a moment does so in ppoll, at the set's own descriptor.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -33,14 +33,14 @@ void weir__poll_close(int poll) {
     close(poll);
 }
 
-static uint32_t events_of(unsigned asked) {
+static uint32_t epoll_events(unsigned asked) {
     return ((asked & WEIR__POLL_IN) != 0 ? (uint32_t)EPOLLIN : 0u) |
            ((asked & WEIR__POLL_OUT) != 0 ? (uint32_t)EPOLLOUT : 0u) |
            ((asked & WEIR__POLL_EDGE) != 0 ? (uint32_t)EPOLLET : 0u);
 }
 
 int weir__poll_set(int poll, int descriptor, unsigned before, unsigned now, void *what) {
-    struct epoll_event event = {.events = events_of(now), .data.ptr = what};
+    struct epoll_event event = {.events = epoll_events(now), .data.ptr = what};
     if (before == now) {
         return 0;
     }

@@ -272,8 +272,8 @@ void weir__inlet_marked(weir_inlet *inlet);
 /* There is room for so much beside what waits. */
 bool weir__inlet_fits(const weir_inlet *inlet, uint64_t charge);
 
-/* One attempt, in `times` the capacity, *beyond: more than once that; it drops nothing.  FULL: there
- * is no room, and nothing has changed.  Between enter and leave. */
+/* One attempt, in `times` the capacity, *beyond: more than once that; it drops nothing.  FULL:
+ * there is no room, and nothing has changed.  Between enter and leave. */
 weir_status weir__inlet_try(weir_inlet *inlet, const struct weir__parcel *parcel, uint64_t times,
                             bool *beyond);
 
@@ -282,7 +282,7 @@ weir_status weir__inlet_try(weir_inlet *inlet, const struct weir__parcel *parcel
 /* Somebody was refused so much: the lamp says when there is room for it. */
 void weir__inlet_refused(weir_inlet *inlet, uint64_t charge);
 
-/* INVALID: nobody waits for room there, as something is dropped when there is none; who: for that. */
+/* INVALID: nobody waits for room there, as events are dropped when there is none; who: for that. */
 weir_status weir__inlet_may_wait(const weir_inlet *inlet, const char *who);
 
 /* Turns at a time of who waits for room and steps (quay.h). */

@@ -2,21 +2,22 @@
  * The lamp: a descriptor that is readable while there is something for a thread outside.
  * SPDX-License-Identifier: Apache-2.0
  *
- * A thread that sleeps in poll, epoll or the like, and not at a berth, has a lamp: a stream's reader
- * for events, who pushes into an inlet or a port for room.  It burns until he has found nothing; he
- * makes it dark then, and looks once more.  Who brings something lights it, if it is dark.
+ * A thread that sleeps in poll, epoll or the like, and not at a berth, has a lamp: a stream's
+ * reader for events, who pushes into an inlet or a port for room.  It burns until he has found
+ * nothing; he makes it dark then, and looks once more.  Who brings something lights it, if it is
+ * dark.
  *
  *   field   writers                              readers
  *   dark    who looks 0 -> 1; anybody 1 -> 0     all
  *   event   whoever opens it, once (CAS)         all: the descriptor + 1; 0: there is none
  *
- * Whoever makes `dark` 0 signals the event.  So while there is one, and dark is 0, it is readable or
- * about to be; but for a moment as somebody darkens it, who then looks himself.
+ * Whoever makes `dark` 0 signals the event.  So while there is one, and dark is 0, it is readable
+ * or about to be; but for a moment as somebody darkens it, who then looks himself.
  *
  * Ordering.
- *   L1 -> L2  Dekker: bring something (and a full fence), read dark / clear the event, set dark, look
- *             once more: no lamp is dark beside what was brought.  A signal that is lost as the event
- *             is cleared told of what that look then finds.
+ *   L1 -> L2  Dekker: bring something (and a full fence), read dark / clear the event, set dark,
+ *             look once more: no lamp is dark beside what was brought.  A signal that is lost as
+ *             the event is cleared told of what that look then finds.
  *   L3 -> L4  event is set before dark is 1 for the first time (locked): who makes that 0 (locked)
  *             has the event.
  * Several may look (an inlet's pushers): each darkens it for all, and looks for himself.

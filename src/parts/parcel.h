@@ -92,8 +92,8 @@ weir_status weir__parcel_refuse(const struct weir__bounds *bounds, size_t count)
 weir_status weir__parcel_weigh_spans(const struct weir__bounds *bounds,
                                      struct weir__parcel *parcel);
 
-/* How many of these, from the first on, `fits` says have room together; next: what it must have room
- * for, so that there is one more of them. */
+/* How many of these, from the first on, `fits` says have room together; next: what it must have
+ * room for, so that there is one more of them. */
 struct weir__split {
     size_t count;
     uint64_t next;

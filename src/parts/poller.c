@@ -2,7 +2,8 @@
  * The poller: what its stage does.  See poller.h.
  * SPDX-License-Identifier: Apache-2.0
  *
- * This file is the stage's side; poller_open.c starts one, and poller_add.c has what its program calls.
+ * This file is the stage's side; poller_open.c starts one, and poller_add.c has what its program
+ * calls.
  */
 #include "parts/poller.h"
 
@@ -99,7 +100,7 @@ static bool serve_set(weir_stage *self, struct weir__poller *poller, unsigned nu
 
 /* ---- the part's calls ------------------------------------------------------------ */
 
-/* The lookout says when there is more: of input as far as it may read, and else, for nothing, once. */
+/* The lookout says when there is more: of input while it may read; else once at most, in vain. */
 static void wait_at_lookout(weir_stage *self, struct weir__poller *poller, bool in_vain) {
     struct weir__worker *worker = poller_worker(self);
     struct weir__watch *input = &poller->sets[WEIR__POLLER_INPUT].watch;

@@ -2,16 +2,18 @@
  * The poller: a stage and its descriptors.
  * SPDX-License-Identifier: Apache-2.0
  *
- * All of it is the stage's worker's (and, in its init, the starting thread's), so nothing is shared.
- * Its descriptors are in two sets (os/poll.h), each of which is watched in the worker's lookout:
+ * All of it is the stage's worker's (and, in its init, the starting thread's), so nothing is
+ * shared. Its descriptors are in two sets (os/poll.h), each of which is watched in the worker's
+ * lookout:
  *
- *   INPUT   those that are READ: looked at while the stage may read.  Demand opens and closes this for
- *           all of them at once, at no cost: who may not read does not look at the set; and it is taken
- *           out of the lookout when that says that something is there all the same.
+ *   INPUT   those that are READ: looked at while the stage may read.  Demand opens and closes
+ *           this for all of them at once, at no cost: who may not read does not look at the set;
+ *           and it is taken out of the lookout when that says that something is there all the same.
  *   OTHER   READ_ALWAYS, WRITE, ACCEPT: looked at always; ACCEPT as far as it may accept
  *
- * What a set says is ready is kept (`found`), and each of these is called once, in that order, before the
- * set is asked again: so with little demand each has its turn, whoever is first in the set.
+ * What a set says is ready is kept (`found`), and each of these is called once, in that order,
+ * before the set is asked again: so with little demand each has its turn, whoever is first in the
+ * set.
  *
  *   count == the entries in the table; a found one is in it, or NULL
  *   writers == those that want WRITE

@@ -2,7 +2,8 @@
  * Starting a poller.  See poller.h.
  * SPDX-License-Identifier: Apache-2.0
  *
- * The stage is the program's, but for its init, which makes it a poller and then runs the program's.
+ * The stage is the program's, but for its init, which makes it a poller and then runs the
+ * program's.
  */
 #include "parts/poller.h"
 

@@ -43,8 +43,9 @@
  *   A7 -> A8    Dekker: claim, read finished / read finished, read claimed: an inlet that
  *               was finished stops only when nothing is or will be on its way.
  *   A9 -> A10   the berth's E1 -> E2: lie down, read taken and whether it is gone / taken,
- *               gone, wake: no pusher sleeps beside free room, nor has a dark lamp (L1 -> L2).  The worker wakes when a
- *               quarter of the ring has left, and with the fence when nothing does.
+ *               gone, wake: no pusher sleeps beside free room, nor has a dark lamp.  The
+ *               worker wakes when a quarter of the ring has left, and with the fence when
+ *               nothing does.
  *   A11 -> A12  closed (release) -> the worker (acquire): tail is final.
  *   A13 -> A14  marks_tail (release) -> the worker (acquire), which has read tail: a mark that lies
  *               before an event is known once that is.

@@ -106,10 +106,9 @@ void weir__bell_sleeps_outside(struct weir__bell *bell, int event,
 }
 
 void weir__bell_doze(struct weir__bell *bell) {
-    weir__store_release_u32(&bell->parked,
-                            bell->sleep == NULL ? WEIR__PARKED : WEIR__PARKED_OUTSIDE);
-    /* R3 -> R4 */
-    weir__fence_full(); /* F1 -> F3 */
+    uint32_t how = bell->sleep == NULL ? WEIR__PARKED : WEIR__PARKED_OUTSIDE;
+    weir__store_release_u32(&bell->parked, how); /* R3 -> R4 */
+    weir__fence_full();                          /* F1 -> F3 */
 }
 
 void weir__bell_rise(struct weir__bell *bell) {

@@ -5,9 +5,9 @@ SPDX-License-Identifier: Apache-2.0
     tcp_client.py FOLDER SERVER...        (FOLDER has the programs; all of them at a time)
 
 Goal: each number that a connection has sent before its half-close is written once, in its order; of
-one that is reset, the first ones at most; while the pipeline is slow, what a client can write without
-waiting is bounded, and when it is not, all of that is written; each connection leaves no descriptor
-behind; SIGTERM loses nothing.
+one that is reset, the first ones at most; while the pipeline is slow, what a client can write
+without waiting is bounded, and when it is not, all of that is written; each connection leaves no
+descriptor behind; SIGTERM loses nothing.
 Method: numbers say whose they are.  The server's descriptors are counted in /proc.  A server that
 exits with 77 before it has said its port is skipped: the system has none of what it needs.
 """
@@ -61,13 +61,13 @@ def by_reset(port):
 
 
 def while_slow(port, hold):
-    """Writes as much as it can, then all is let go.  Returns how many numbers, and bytes at first."""
+    """Writes as much as it can, then lets go.  Returns how many numbers, and bytes at first."""
     hold.touch()
     client = socket.create_connection(("127.0.0.1", port))
     client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
     client.setblocking(False)
     sent, still = 0, 0
-    while still < 30:  # nothing could be written for 0.3 s, but a little as the slow pipeline goes on
+    while still < 30:  # for 0.3 s no more than what the slow pipeline makes room for
         before = sent
         try:
             at = sent % 8

@@ -51,6 +51,32 @@ static void of_inlets(void) {
     weir_inlet_close(inlet);
 }
 
+static weir_verdict nothing_ready(weir_stage *self, int fd, unsigned ready, void *context) {
+    (void)self, (void)fd, (void)ready, (void)context;
+    return WEIR_CONTINUE;
+}
+
+static weir_verdict poller_calls(weir_stage *self, void *argument) {
+    weir_poller_watch watch = {.ready = nothing_ready};
+    (void)argument;
+    REFUSED(weir_poller_add, self, weir_poller_add(NULL, 0, &watch));
+    REFUSED(weir_poller_add, watch, weir_poller_add(self, 0, NULL));
+    REFUSED(weir_poller_want, self, weir_poller_want(NULL, 0, 0));
+    REFUSED(weir_poller_close, self, weir_poller_close(NULL, 0));
+    REFUSED(weir_poller_remove, self, weir_poller_remove(NULL, 0));
+    HARMLESS(weir_poller_count, self, weir_poller_count(NULL) == 0);
+    return WEIR_CONTINUE;
+}
+
+static void of_pollers(void) {
+    const weir_stage_options stage = {
+        .kind = WEIR_PRODUCER, .event_bytes = 8, .on = {.init = poller_calls}};
+    const weir_poller_options options = {.stage = &stage};
+    REFUSED(weir_poller_start, runtime, weir_poller_start(NULL, &options, SOME));
+    REFUSED(weir_poller_start, options, weir_poller_start(rig.runtime, NULL, SOME));
+    ALLOWED(weir_poller_start, out, weir_poller_start(rig.runtime, &options, NULL) == WEIR_OK);
+}
+
 static weir_made at_end(void *context, weir_room room) {
     (void)context, (void)room;
     return (weir_made){0, WEIR_ITERATOR_END};
@@ -235,6 +261,7 @@ static void no_part_takes_null_for_something(void **state) {
     rig_open(&rig, NULL);
     assert_int_equal(weir_stage_start(rig.runtime, &options, &producer), WEIR_OK);
     of_inlets();
+    of_pollers();
     of_streams(producer);
     of_pools();
     of_iterating_pools();

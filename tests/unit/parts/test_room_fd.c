@@ -2,9 +2,9 @@
  * Room for who may not wait: as many as have room, and a descriptor that says when there is more.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Goal: push_some takes what has room, whatever the policy, and drops and waits for nothing; of what
- * it leaves the caller is the owner still.  The descriptor is readable until somebody was refused,
- * and again when there is room for what he was refused, or will never be; no sooner.
+ * Goal: push_some takes what has room, whatever the policy, and drops and waits for nothing; of
+ * what it leaves the caller is the owner still.  The descriptor is readable until somebody was
+ * refused, and again when there is room for what he was refused, or will never be; no sooner.
  * Method: stepped runtimes, an inlet of ten, in each test with a port and without; poll without a
  * timeout.  (Wake-ups under every order: simulation ports.)
  */
