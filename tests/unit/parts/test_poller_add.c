@@ -79,7 +79,7 @@ static void what_is_added_badly_is_refused(void) {
 
 static weir_verdict not_a_poller(weir_stage *self, struct player *player, uint64_t number) {
     (void)number;
-    const weir_poller_watch watch = {.want = WEIR_POLL_READ, .ready = read_numbers};
+    const weir_poller_watch watch = {.want = WEIR_POLL_READ, .ready = poller_scene_watch(0).ready};
     RIG_CHECK(player->rig, weir_poller_add(self, 0, &watch) == WEIR_WRONG_THREAD);
     RIG_CHECK(player->rig, weir_poller_want(self, 0, 0) == WEIR_WRONG_THREAD);
     RIG_CHECK(player->rig, weir_poller_close(self, 0) == WEIR_WRONG_THREAD);
