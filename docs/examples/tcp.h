@@ -14,6 +14,10 @@
 #ifndef TCP_H
 #define TCP_H
 
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* accept4 */
+#endif
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
