@@ -103,6 +103,11 @@ inline weir_status weir_iterator_start(weir_runtime *runtime, const weir_iterato
     return weir_iterator_start(runtime, &options, out);
 }
 
+inline weir_status weir_poller_start(weir_runtime *runtime, const weir_poller_options &options,
+                                     weir_ref *out = nullptr) {
+    return weir_poller_start(runtime, &options, out);
+}
+
 inline weir_status weir_stream_open(weir_runtime *runtime, const weir_stream_options &options,
                                     weir_stream **out) {
     return weir_stream_open(runtime, &options, out);

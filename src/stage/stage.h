@@ -247,8 +247,8 @@ struct weir_stage {
     struct weir__edge *takers_waiting; /* takers' that cooled while something waited */
 
     uint64_t deferred_marks;
-    uint64_t watermark; /* mark.h */
-
+    uint64_t watermark;          /* mark.h */
+    struct weir__poller *poller; /* parts/poller.h */
     /* outputs.c */
     struct weir__outputs *outputs; /* its own, or NULL                             */
     weir_stage *parent;            /* it is an output of that one, which lives; NULL */

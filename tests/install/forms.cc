@@ -119,6 +119,7 @@ void parts(weir_runtime *runtime) {
     weir_ref iterator, supervisor;
     weir_must(weir_inlet_open(runtime, {.event_bytes = WORD}, &inlet));
     weir_must(weir_iterator_start(runtime, {.event_bytes = WORD, .next = none}, &iterator));
+    weir_must(weir_poller_start(runtime, {.stage = &SOURCE}));
     weir_must(weir_stream_open(runtime, {.event_bytes = WORD, .close_ns = 1}, &stream));
     weir_must(weir_stream_subscribe(stream, iterator));
     weir_must(weir_pool_open(runtime, {.event_bytes = WORD, .task = task}, &pool));

@@ -21,6 +21,11 @@ static void of_inlets(void) {
     ALLOWED(weir_inlet_open, stage, weir_inlet_open(runtime, &options, &inlet, NULL) == WEIR_OK);
     REFUSED(weir_inlet_push, inlet, weir_inlet_push(NULL, SOME, 1, 0));
     REFUSED(weir_inlet_push, events, weir_inlet_push(inlet, NULL, 1, 0));
+    REFUSED(weir_inlet_push_some, inlet, weir_inlet_push_some(NULL, SOME, 1, SOME));
+    REFUSED(weir_inlet_push_some, events, weir_inlet_push_some(inlet, NULL, 1, SOME));
+    REFUSED(weir_inlet_push_some, taken, weir_inlet_push_some(inlet, SOME, 1, NULL));
+    REFUSED(weir_inlet_room_fd, inlet, weir_inlet_room_fd(NULL, SOME));
+    REFUSED(weir_inlet_room_fd, out, weir_inlet_room_fd(inlet, NULL));
     REFUSED(weir_inlet_push_mark, inlet, weir_inlet_push_mark(NULL, SOME, 0));
     REFUSED(weir_inlet_push_mark, mark, weir_inlet_push_mark(inlet, NULL, 0));
     HARMLESS(weir_inlet_waiting, inlet, weir_inlet_waiting(NULL) == 0);
@@ -32,6 +37,11 @@ static void of_inlets(void) {
     assert_int_equal(weir_port_open(inlet, &port), WEIR_OK);
     REFUSED(weir_port_push, port, weir_port_push(NULL, SOME, 1, 0));
     REFUSED(weir_port_push, events, weir_port_push(port, NULL, 1, 0));
+    REFUSED(weir_port_push_some, port, weir_port_push_some(NULL, SOME, 1, SOME));
+    REFUSED(weir_port_push_some, events, weir_port_push_some(port, NULL, 1, SOME));
+    REFUSED(weir_port_push_some, taken, weir_port_push_some(port, SOME, 1, NULL));
+    REFUSED(weir_port_room_fd, port, weir_port_room_fd(NULL, SOME));
+    REFUSED(weir_port_room_fd, out, weir_port_room_fd(port, NULL));
     REFUSED(weir_port_push_mark, port, weir_port_push_mark(NULL, SOME, 0));
     REFUSED(weir_port_push_mark, mark, weir_port_push_mark(port, NULL, 0));
     HARMLESS(weir_port_waiting, port, weir_port_waiting(NULL) == 0);
@@ -39,6 +49,32 @@ static void of_inlets(void) {
     ALLOWED(weir_inlet_close, inlet, (weir_inlet_close(NULL), true));
     weir_port_close(port);
     weir_inlet_close(inlet);
+}
+
+static weir_verdict nothing_ready(weir_stage *self, int fd, unsigned ready, void *context) {
+    (void)self, (void)fd, (void)ready, (void)context;
+    return WEIR_CONTINUE;
+}
+
+static weir_verdict poller_calls(weir_stage *self, void *argument) {
+    weir_poller_watch watch = {.ready = nothing_ready};
+    (void)argument;
+    REFUSED(weir_poller_add, self, weir_poller_add(NULL, 0, &watch));
+    REFUSED(weir_poller_add, watch, weir_poller_add(self, 0, NULL));
+    REFUSED(weir_poller_want, self, weir_poller_want(NULL, 0, 0));
+    REFUSED(weir_poller_close, self, weir_poller_close(NULL, 0));
+    REFUSED(weir_poller_remove, self, weir_poller_remove(NULL, 0));
+    HARMLESS(weir_poller_count, self, weir_poller_count(NULL) == 0);
+    return WEIR_CONTINUE;
+}
+
+static void of_pollers(void) {
+    const weir_stage_options stage = {
+        .kind = WEIR_PRODUCER, .event_bytes = 8, .on = {.init = poller_calls}};
+    const weir_poller_options options = {.stage = &stage};
+    REFUSED(weir_poller_start, runtime, weir_poller_start(NULL, &options, SOME));
+    REFUSED(weir_poller_start, options, weir_poller_start(rig.runtime, NULL, SOME));
+    ALLOWED(weir_poller_start, out, weir_poller_start(rig.runtime, &options, NULL) == WEIR_OK);
 }
 
 static weir_made at_end(void *context, weir_room room) {
@@ -225,6 +261,7 @@ static void no_part_takes_null_for_something(void **state) {
     rig_open(&rig, NULL);
     assert_int_equal(weir_stage_start(rig.runtime, &options, &producer), WEIR_OK);
     of_inlets();
+    of_pollers();
     of_streams(producer);
     of_pools();
     of_iterating_pools();
