@@ -93,9 +93,7 @@ static weir_status check_demand(const weir_processors *given, const weir_runtime
     weir_subscribe_options filled;
     weir_status status = weir__options_subscribe(&demand, &filled);
     if (status != WEIR_OK) {
-        char why[160];
-        snprintf(why, sizeof why, "%s", weir_refusal());
-        status = weir__refuse(WEIR_INVALID, "processors.%s", why);
+        status = weir__refuse(WEIR_INVALID, "processors.%s", weir_refusal());
     }
     return status;
 }
@@ -273,9 +271,7 @@ static weir_status check_workers_of(const weir_runtime *runtime,
 static weir_status check_rate(weir_runtime *runtime, const char *of, weir_rate *rate) {
     weir_status status = weir__rates_join(runtime, rate);
     if (status != WEIR_OK) {
-        char why[160];
-        snprintf(why, sizeof why, "%s", weir_refusal());
-        status = weir__refuse(status, "%s%s", of, why);
+        status = weir__refuse(status, "%s%s", of, weir_refusal());
     }
     return status;
 }

@@ -12,7 +12,7 @@
     ((struct weir__monitor *)(void *)((unsigned char *)(mail)-offsetof(struct weir__monitor, \
                                                                        member)))
 
-static void link(weir_stage *watched, struct weir__monitor *monitor) {
+static void tie(weir_stage *watched, struct weir__monitor *monitor) {
     monitor->previous = NULL;
     monitor->next = watched->watchers;
     if (monitor->next != NULL) {
@@ -22,7 +22,7 @@ static void link(weir_stage *watched, struct weir__monitor *monitor) {
     monitor->listed[WEIR__WATCHED] = true;
 }
 
-static void unlink(weir_stage *watched, struct weir__monitor *monitor) {
+static void untie(weir_stage *watched, struct weir__monitor *monitor) {
     if (monitor->previous != NULL) {
         monitor->previous->next = monitor->next;
     } else {
@@ -234,7 +234,7 @@ void weir__stage_monitor_mail(weir_stage *stage, struct weir__mail *mail) {
         watch_now(stage, MONITOR_OF(mail, watch));
         return;
     case WEIR__MAIL_WATCH:
-        link(stage, MONITOR_OF(mail, watch));
+        tie(stage, MONITOR_OF(mail, watch));
         return;
     case WEIR__MAIL_NOTICE:
         noticed(stage, MONITOR_OF(mail, watch));
@@ -242,7 +242,7 @@ void weir__stage_monitor_mail(weir_stage *stage, struct weir__mail *mail) {
     default:
         monitor = MONITOR_OF(mail, unwatch);
         if (monitor->listed[WEIR__WATCHED]) {
-            unlink(stage, monitor);
+            untie(stage, monitor);
             release(stage->host, monitor); /* the watched side's */
         }
         release(stage->host, monitor); /* the watcher's */
@@ -282,7 +282,7 @@ void weir__monitor_bounce(struct weir__host *host, struct weir__mail *mail) {
 void weir__stage_end_monitors(weir_stage *stage) {
     while (stage->watchers != NULL) {
         struct weir__monitor *monitor = stage->watchers;
-        unlink(stage, monitor);
+        untie(stage, monitor);
         notify(monitor, stage->reason, stage->bereft);
     }
     weir__index_empty(&stage->watching, unwatch, stage);

@@ -78,6 +78,12 @@ def listing(texts):
     return [line for text in texts for line in roff.code(text.split("\n"))]
 
 
+def tags(names):
+    """What a paragraph is about, one to a line: together they would not fit."""
+    return [f".BR {names[0]} (3)"] + [line for name in names[1:]
+                                      for line in (".TQ", f".BR {name} (3)")]
+
+
 def first_sentence(text):
     text = " ".join(text.split())
     ends = re.search(r"(?<!i\.e)(?<!say)[.](?: |$)|[;:] |, (?:so|and so|but|which|who) ", text)
@@ -162,7 +168,7 @@ class Manual:
         page.section("SYNOPSIS", [f".B #include <weir/{header.name}>"])
         page.section("DESCRIPTION", paragraphs((rest or title).split("\n"), self.prose))
         listed = [line for group in header.groups for line in
-                  [".TP", ".BR " + " (3), ".join(group.names) + " (3)", *self.prose.fill(
+                  [".TP", *tags(group.names), *self.prose.fill(
                       first_sentence(" ".join(split(self.about(group, None))[""])) or "-")]]
         page.section("FUNCTIONS", listed)
         page.section("TYPES", listing(header.types.values()))
