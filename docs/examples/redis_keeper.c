@@ -15,15 +15,12 @@
 #include <weir/weir.h>
 
 static weir_outcome mark(void *context, weir_work *work, weir_message *message) {
-    char number[16];
-    const weir_bytes data = message->data; /* may be read until this returns */
-    const int length = snprintf(number, sizeof number, "%u ", message->deliveries);
-    char *line = weir_work_room(work, (size_t)length + data.count);
-    (void)context;
-    if (line == NULL) return WEIR_MESSAGE_RETRY;
-    memcpy(line, number, (size_t)length);
-    memcpy(line + length, data.at, data.count);
-    return WEIR_MESSAGE_OK;
+    const weir_bytes data = message->data;
+    char text[16];
+    const size_t digits = (size_t)snprintf(text, sizeof text, "%u ", message->deliveries);
+    char *line = weir_work_room(work, digits + data.count);
+    if (line != NULL) memcpy(line, text, digits), memcpy(line + digits, data.at, data.count);
+    return (void)context, line != NULL ? WEIR_MESSAGE_OK : WEIR_MESSAGE_RETRY;
 }
 
 int main(int count, char **arguments) {
