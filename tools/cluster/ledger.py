@@ -2,9 +2,10 @@
 SPDX-License-Identifier: Apache-2.0
 
 Workers store lines "DELIVERIES KEY NUMBER", where a key is "PRODUCER-K", and all of a key are with
-one worker. A line for a message that is there already is a double: either the engine has delivered
-it again (DELIVERIES is not 0), or its producer has put it in again, since the confirmation was
-lost. The order is that of messages which came for the first time, and by their first delivery.
+one worker. A line for a message that is there already is a double. Where DELIVERIES is not 0 the
+engine says that it had delivered it before; where it is, the producer has put it in again, since
+the confirmation was lost, or the engine has forgotten. The order is that of messages which came for
+the first time, and by their first delivery.
 """
 import collections
 
@@ -17,8 +18,8 @@ class Ledger:
         self.at = [0] * len(paths)
         self.times = collections.Counter()
         self.newest = {}  # of a key, among those that came for the first time
-        self.delivered_again = 0
-        self.put_in_again = 0
+        self.redelivered = 0  # doubles that the engine knows of
+        self.unaware = 0      # and others
         self.disorder = 0
         self.torn = 0
 
@@ -45,15 +46,15 @@ class Ledger:
             self.disorder += number < self.newest.get(key, -1)
             self.newest[key] = max(number, self.newest.get(key, -1))
         elif self.times[message] > 0:
-            self.put_in_again += first_delivery
-            self.delivered_again += not first_delivery
+            self.unaware += first_delivery
+            self.redelivered += not first_delivery
         self.times[message] += 1
 
     def stored(self):
         return len(self.times)
 
     def doubles(self):
-        return self.delivered_again + self.put_in_again
+        return self.redelivered + self.unaware
 
     def missing(self, producers, messages):
         return [(name, i) for name in producers for i in range(messages)

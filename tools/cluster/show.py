@@ -86,11 +86,17 @@ def wait_and_show(ledger, cluster, what, seconds):
 
 
 def kill_in_turn(ledger, cluster, rounds):
+    """
+    A worker, then a server, while the worker is dead: so the server has confirmed what nobody has
+    read yet, and must have it when it is back.
+    """
     for i in range(rounds):
-        for processes in cluster.servers, cluster.workers:
-            process = processes[i % len(processes)]
+        worker = cluster.workers[i % len(cluster.workers)]
+        server = cluster.servers[i % len(cluster.servers)]
+        for process in worker, server:
             process.end(signal.SIGKILL)
             wait_and_show(ledger, cluster, f"{process.name} was killed", PAUSE_S)
+        for process in server, worker:
             process.start()
             wait_and_show(ledger, cluster, f"{process.name} is back", PAUSE_S)
 
@@ -114,7 +120,7 @@ def report(ledger, options, unsettled, late):
     strange = ledger.strangers(PRODUCERS, options.messages)
     print(f"\n\nsent {options.messages * len(PRODUCERS)}, stored {ledger.stored()}; "
           f"missing {len(lost)}; stored again {ledger.doubles()} "
-          f"(delivered again {ledger.delivered_again}, put in again {ledger.put_in_again}); "
+          f"({ledger.redelivered} of them said to be delivered again); "
           f"out of order within their key {ledger.disorder}; torn lines {ledger.torn}")
     for name, i in lost[:10]:
         print(f"missing: {name} {i}")
@@ -133,9 +139,9 @@ def play(folder, options, engine):
     """The exit status."""
     cluster = Cluster(folder, options, engine)
     ledger = Ledger(cluster.stored)
-    print(f"{len(cluster.servers)} {engine.server}, {WORKERS} workers, {len(PRODUCERS)} producers "
-          f"of {options.messages} messages each; {options.kills} times a server and a worker will "
-          f"be killed; logs in {folder}", flush=True)
+    print(f"{len(cluster.servers)} x {engine.server}, {WORKERS} workers, {len(PRODUCERS)} "
+          f"producers of {options.messages} messages each; {options.kills} workers and servers "
+          f"will be killed; logs in {folder}", flush=True)
     try:
         cluster.start()
         wait_and_show(ledger, cluster, "all is well", PAUSE_S)
