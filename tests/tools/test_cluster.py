@@ -5,8 +5,9 @@ SPDX-License-Identifier: Apache-2.0
 Goal: tools/cluster-demo ends with OK when servers and workers were killed, with each engine that is
 there; its ledger finds a message that is not there; whoever ends unasked is named; no process and
 no folder stays, also when it is told to end; it builds what it runs.
-Method: one round with few messages, all engines at once; the ledger and the processes by
-themselves; a server that says what Redis would.
+Method: one round with few messages, all engines at once, and a redis-server that keeps nothing, of
+which the ledger must say so; the ledger and the processes by themselves; a server that says what
+Redis would.
 """
 import os
 import pathlib
@@ -201,17 +202,44 @@ def start(engine, folder, *options):
                             env={**os.environ, "TMPDIR": folder})
 
 
+class Forgetful(Redis):
+    """A server that keeps nothing."""
+
+    def __init__(self, folder, programs):
+        super().__init__(folder, programs)
+        words = self.servers[0].command
+        words[words.index("--appendonly") + 1] = "no"
+
+
+def play_forgetful(folder):
+    show.heed_signals()
+    show.PATIENCE_S = 3
+    options = types.SimpleNamespace(messages=3000, kills=1)
+    programs = processes.build_programs(Forgetful)
+    return show.play(pathlib.Path(folder), options, Forgetful(pathlib.Path(folder), programs))
+
+
+def start_forgetful(folder):
+    return subprocess.Popen([sys.executable, __file__, "forgetful", folder], text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
 def test_demo(engines):
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as another:
         running = [start(engine, folder, "--messages", "3000", "--kills", "1")
                    for engine in engines]
+        forgetful = start_forgetful(another) if Redis in engines else None
         try:
             for demo in running:
                 said, _ = demo.communicate(timeout=150)
                 print(said[-3000:])
                 assert demo.returncode == 0 and said.rstrip().endswith("OK")
+            if forgetful is not None:
+                said, _ = forgetful.communicate(timeout=150)
+                print(said[-1000:])
+                assert forgetful.returncode == 1 and "\nmissing: " in said
         finally:
-            for demo in running:
+            for demo in running if forgetful is None else [*running, forgetful]:
                 demo.terminate()
                 demo.wait()
         assert os.listdir(folder) == []
@@ -232,6 +260,8 @@ def test_told_to_end(engine):
 
 
 def main():
+    if sys.argv[1:2] == ["forgetful"]:
+        return play_forgetful(sys.argv[2])
     for test in (test_ledger, test_doubles_and_order, test_it_grows, test_build_steps, test_ports,
                  test_who_ends_unasked_is_named, test_unsettled):
         test()

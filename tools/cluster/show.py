@@ -135,6 +135,12 @@ def report(ledger, options, unsettled, late):
     return 0 if right else 1
 
 
+def heed_signals():
+    """Who is told to end ends all that it has started."""
+    for end in signal.SIGTERM, signal.SIGHUP:
+        signal.signal(end, lambda number, _: sys.exit(128 + number))
+
+
 def play(folder, options, engine):
     """The exit status."""
     cluster = Cluster(folder, options, engine)
