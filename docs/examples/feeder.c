@@ -90,6 +90,7 @@ int main(int count, char **arguments) {
     for (uint64_t i = 0; i < messages; i++) push(pipeline, &feed, i);
     weir_pipeline_stats stats;
     weir_must(weir_pipeline_close(pipeline, &stats));
+    weir_rate_close(rate);
     weir_must(weir_runtime_close(runtime, NULL));
     weir_nats_sink_close(sink);
     printf("%s: %" PRIu64 " of %" PRIu64 " stored\n", feed.name, stats.done, messages);

@@ -2,30 +2,28 @@
  * Ships what a NATS stream has to a file, each message in a line, until SIGTERM or SIGINT.
  * SPDX-License-Identifier: Apache-2.0
  *
- * A message is acknowledged once its line is on the disk.  As many of these as you like share a
- * consumer, on as many machines; each that has a subject of its own keeps the order within it.
+ * A message is acknowledged once its line, with its deliveries before it, is on the disk.  As many
+ * of these as you like share a consumer; each that has a subject of its own keeps the order in it.
  *     shipper URL STREAM CONSUMER SUBJECT FILE
  */
 #define _POSIX_C_SOURCE 200809L /* sigtimedwait */
 #include <signal.h>
 #include <stdio.h>
-#include <unistd.h>
+#include <string.h>
 #include <weir/nats.h>
 #include <weir/weir.h>
 
-static weir_outcome store(void *file, weir_message *messages, size_t count,
-                          const weir_batch_info *batch) {
-    (void)batch;
-    for (const weir_message *next = messages; next < messages + count; next++)
-        fprintf(file, "%u %.*s\n", next->deliveries, (int)next->data.count, next->data.at);
-    return fflush(file) == 0 && fdatasync(fileno(file)) == 0 ? WEIR_MESSAGE_OK : WEIR_MESSAGE_NAK;
+static weir_outcome mark(void *context, weir_work *work, weir_message *message) {
+    const weir_bytes data = message->data;
+    char text[16];
+    const size_t digits = (size_t)snprintf(text, sizeof text, "%u ", message->deliveries);
+    char *line = weir_work_room(work, digits + data.count);
+    if (line != NULL) memcpy(line, text, digits), memcpy(line + digits, data.at, data.count);
+    return (void)context, line != NULL ? WEIR_MESSAGE_OK : WEIR_MESSAGE_RETRY;
 }
 
 int main(int count, char **arguments) {
     if (count != 6) return fprintf(stderr, "shipper URL STREAM CONSUMER SUBJECT FILE\n"), 2;
-    FILE *file = fopen(arguments[5], "a");
-    if (file == NULL) return perror(arguments[5]), 1;
-    weir_status status;
     sigset_t ends;
     sigemptyset(&ends), sigaddset(&ends, SIGTERM), sigaddset(&ends, SIGINT);
     pthread_sigmask(SIG_BLOCK, &ends, NULL);
@@ -36,24 +34,27 @@ int main(int count, char **arguments) {
                                               .ack_wait_ns = 5000000000};
     weir_nats_source *source;
     weir_must(weir_nats_source_open(&options, &source));
+    weir_file_sink *file;
+    weir_must(weir_file_sink_open(&(weir_file_sink_options){.path = arguments[5]}, &file));
     weir_runtime *runtime;
     weir_must(weir_runtime_open(NULL, &runtime));
-    const weir_pipeline_batcher lines = {
-        .name = "lines", .size = 500, .timeout_ns = 50000000, .handle_batch = store};
+    const weir_pipeline_batcher lines = {.name = "lines",
+                                         .size = 500,
+                                         .timeout_ns = 50000000,
+                                         .sink = weir_file_sink_table(file),
+                                         .sink_contexts = (void *[]){file}};
+    const weir_pipeline_options row = {.source = weir_nats_source_driver(source),
+                                       .source_contexts = (void *[]){source},
+                                       .source_count = 1,
+                                       .processors = {.count = 1, .handle_message = mark},
+                                       .batchers = &lines,
+                                       .batcher_count = 1};
     weir_pipeline *pipeline;
-    weir_must(weir_pipeline_open(runtime,
-                                 &(weir_pipeline_options){.context = file,
-                                                          .source = weir_nats_source_driver(source),
-                                                          .source_contexts = (void *[]){source},
-                                                          .source_count = 1,
-                                                          .processors = {.count = 1},
-                                                          .batchers = &lines,
-                                                          .batcher_count = 1},
-                                 &pipeline));
-    while ((status = weir_pipeline_await(pipeline, 0)) == WEIR_TIMEOUT &&
+    weir_must(weir_pipeline_open(runtime, &row, &pipeline));
+    while (weir_pipeline_await(pipeline, 0) == WEIR_TIMEOUT &&
            sigtimedwait(&ends, NULL, &(struct timespec){1, 0}) < 0) {}
-    weir_must(weir_pipeline_close(pipeline, NULL));
+    weir_pipeline_stats stats;
+    weir_must(weir_pipeline_close(pipeline, &stats));
     weir_must(weir_runtime_close(runtime, NULL));
-    weir_nats_source_close(source);
-    return fclose(file) != 0 || status == WEIR_NO_STAGE; /* its source is broken */
+    return weir_nats_source_close(source), weir_file_sink_close(file), stats.broken > 0;
 }
