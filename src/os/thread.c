@@ -51,22 +51,21 @@ static void fill_mask(sigset_t *mask) {
 /* It has been pinned here: whom it starts is not to share its core. */
 static _Thread_local bool is_pinned;
 
-/* With the process's cores, not its creator's; 0, or an errno value. */
-static int create_anywhere(struct weir__thread *thread) {
-    union weir__cores mask;
-    pthread_attr_t attributes;
-    int error = pthread_attr_init(&attributes);
-    if (error != 0) return error;
-    weir__topology_mask(&mask);
-    error = pthread_attr_setaffinity_np(&attributes, sizeof mask, &mask.set);
-    if (error == 0) error = pthread_create(&thread->handle, &attributes, enter_thread, thread);
-    pthread_attr_destroy(&attributes);
-    return error;
+static int create_thread(struct weir__thread *thread) {
+    return pthread_create(&thread->handle, NULL, enter_thread, thread);
 }
 
-static int create_thread(struct weir__thread *thread) {
-    return is_pinned ? create_anywhere(thread)
-                     : pthread_create(&thread->handle, NULL, enter_thread, thread);
+/* With the process's cores, which the creator has meanwhile.  (Not by an attribute: musl has none
+ * for that.) */
+static int create_anywhere(struct weir__thread *thread) {
+    union weir__cores own, all;
+    memset(&own, 0, sizeof own);
+    const bool known = sched_getaffinity(0, sizeof own, &own.set) == 0;
+    weir__topology_mask(&all);
+    if (known) sched_setaffinity(0, sizeof all, &all.set);
+    int error = create_thread(thread);
+    if (known) sched_setaffinity(0, sizeof own, &own.set);
+    return error;
 }
 
 int weir__thread_start(struct weir__thread *thread, const char *name, void (*run)(void *argument),
@@ -78,7 +77,7 @@ int weir__thread_start(struct weir__thread *thread, const char *name, void (*run
     fill_mask(&blocked);
     int error = pthread_sigmask(SIG_BLOCK, &blocked, &before);
     if (error != 0) return error;
-    error = create_thread(thread);
+    error = is_pinned ? create_anywhere(thread) : create_thread(thread);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return error;
 }
