@@ -197,9 +197,18 @@ static inline void weir__prefetch_to_write(const void *line) {
 #endif
 }
 
-/* Inside a loop that waits for another thread: tells the core, or the simulator. */
+/*
+ * Inside a loop that waits for another thread: tells the core, or the simulator.  CK does nothing
+ * there but on x86; how often is looked is set for something that takes as long as its pause.
+ */
 static inline void weir__cpu_relax(void) {
+#if defined(__aarch64__) && !defined(CK_PR_WEIR)
+    __asm__ __volatile__("isb" ::: "memory"); /* empties the pipeline; yield does nothing mostly */
+#elif defined(__riscv) && !defined(CK_PR_WEIR)
+    __asm__ __volatile__(".4byte 0x0100000f" ::: "memory"); /* pause, or a fence of nothing */
+#else
     ck_pr_stall();
+#endif
 }
 
 /* To a counter that this thread alone writes, and others read. */

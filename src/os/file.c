@@ -151,7 +151,8 @@ int weir__path_rename(const char *from, const char *to) {
 /* ---- errors ------------------------------------------------------------------------- */
 
 const char *weir__file_error(int error, char *text, size_t room) {
-    return strerror_r(-error, text, room);
+    snprintf(text, room, "%s", strerror(-error)); /* strerror_r is two functions of that name */
+    return text;
 }
 
 bool weir__error_is_missing(int error) {

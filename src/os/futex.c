@@ -12,7 +12,6 @@
 #endif
 #include "os/futex.h"
 
-#include <linux/futex.h>
 #include <stddef.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -20,15 +19,19 @@
 
 enum { NANOSECONDS = 1000000000 };
 
+/* The kernel's own numbers, for good; its headers do not come with every C library. */
+enum { WAKE = 1, WAIT_BITSET = 9, PRIVATE = 128 };
+#define ANY_BIT UINT32_MAX
+
 void weir__futex_wait(uint32_t *word, uint32_t expected, uint64_t deadline_ns) {
     struct timespec deadline = {
         .tv_sec = (time_t)(deadline_ns / NANOSECONDS),
         .tv_nsec = (long)(deadline_ns % NANOSECONDS),
     };
-    syscall(SYS_futex, word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, expected,
-            deadline_ns == UINT64_MAX ? NULL : &deadline, NULL, FUTEX_BITSET_MATCH_ANY);
+    syscall(SYS_futex, word, WAIT_BITSET | PRIVATE, expected,
+            deadline_ns == UINT64_MAX ? NULL : &deadline, NULL, ANY_BIT);
 }
 
 void weir__futex_wake(uint32_t *word, int count) {
-    syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, count, NULL, NULL, 0);
+    syscall(SYS_futex, word, WAKE | PRIVATE, count, NULL, NULL, 0);
 }

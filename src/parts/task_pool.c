@@ -286,7 +286,7 @@ static void end_waiting(weir_pool *pool, weir_task *task) {
  * it comes too late; the others are asked to stop.
  */
 static void stop_running(weir_pool *pool) {
-    uint32_t used = weir__load_relaxed_u32(&pool->used);
+    uint32_t used = weir__load_acquire_u32(&pool->used); /* G3 -> G4 */
     for (uint32_t i = 0; i < used; i++) {
         weir_task *task = weir__task_at(pool, i);
         uint64_t word = weir__load_relaxed_u64(&task->word);

@@ -87,7 +87,8 @@
  *   G1 -> G2  the quay's O1 -> O2: push a note, read poked / give up poked, take the notes:
  *             none stays unseen.
  *   G3 -> G4  a slot's words, and a chunk's, are published by the stack, the ring or
- *             the chunk's pointer that leads to it.
+ *             the chunk's pointer that leads to it; and the pointers by `used`, for who goes over
+ *             all slots.
  *   G5 -> G6  a slot's next `producer` (release; FREE, of the next serial, comes before it) -> who
  *             looks at it between two looks at `word` (acquire): with the serial of one child
  *             nobody sees the producer of a later one.

@@ -96,7 +96,7 @@ weir_task *weir__task_fresh(weir_pool *pool) {
         if (!have_chunk(pool, index)) {
             return NULL;
         }
-    } while (!weir__cas_u32(&pool->used, &index, index + 1));
+    } while (!weir__cas_u32(&pool->used, &index, index + 1)); /* G3 -> G4 */
     return weir__task_at(pool, index);
 }
 

@@ -356,7 +356,7 @@ void weir__task_arrived_late(struct weir__quay *quay) {
 
 #if WEIR__CHECKED
 void weir__task_check(const weir_pool *pool) {
-    uint32_t used = weir__load_relaxed_u32(&pool->used);
+    uint32_t used = weir__load_acquire_u32(&pool->used); /* G3 -> G4 */
     if (used > WEIR__CHECK_MOST) {
         return;
     }

@@ -169,10 +169,11 @@ static void pull_no_more(weir_source *source) {
 static void hear_others(weir_source *source) {
     source->seen_wanted = weir__load_acquire_u64(&source->wanted); /* SO1 -> SO2 */
     source->seen_deadline = weir__load_relaxed_u64(&source->deadline);
-    source->seen_pushed = weir__load_relaxed_u64(&source->pushed);
     if (!source->no_more && weir__source_has_ended(source)) {
         pull_no_more(source);
     }
+    /* Behind the inlet's end (a full fence): who came in before that is counted (I3 -> I4). */
+    source->seen_pushed = weir__load_relaxed_u64(&source->pushed);
 }
 
 bool weir__source_is_called(const weir_source *source) {

@@ -61,7 +61,7 @@ void weir__tokens_give(struct weir__tokens *tokens, struct weir__token *token) {
 
 #if WEIR__CHECKED
 uint32_t weir__tokens_check(const struct weir__tokens *tokens) {
-    uint32_t used = weir__load_relaxed_u32(&tokens->places.used);
+    uint32_t used = weir__chunks_used(&tokens->places); /* C5 -> C6: their chunks are there */
     uint32_t out = 0;
     for (uint32_t place = 0; place < used && place < WEIR__CHECK_MOST; place++) {
         const struct weir__token *token = weir__chunks_at(&tokens->places, place, sizeof *token);

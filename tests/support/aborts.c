@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -68,18 +69,31 @@ void test_breakages(const struct test_breakage *breakages, size_t count, void *a
 #endif
 #endif
 
+#if defined(HAS_LIMITS)
+enum { NOT_HELD = 3 };
+
+/* It has more than nothing already, so as much again is too much; but an emulator may let it. */
+static bool is_held_to(size_t bytes) {
+    const struct rlimit little = {bytes, bytes};
+    return setrlimit(RLIMIT_AS, &little) == 0 &&
+           mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED;
+}
+#endif
+
 void test_with_little_memory(int (*code)(void), size_t bytes) {
 #if defined(HAS_LIMITS)
     fflush(NULL);
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        struct rlimit little = {bytes, bytes};
-        _exit(setrlimit(RLIMIT_AS, &little) == 0 ? code() : 2);
+        _exit(is_held_to(bytes) ? code() : NOT_HELD);
     }
     int status;
     waitpid(child, &status, 0);
     assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == NOT_HELD) {
+        skip();
+    }
     assert_int_equal(WEXITSTATUS(status), 0);
 #else
     (void)code, (void)bytes;

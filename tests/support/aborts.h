@@ -28,7 +28,8 @@ void test_breakages(const struct test_breakage *breakages, size_t count, void *a
 
 /*
  * Runs code that returns 0 when all is well in a process of its own, with so little room for
- * memory; asserts that it was.  Skips the test where sanitizers need more than that.
+ * memory; asserts that it was.  Skips the test where sanitizers need more than that, and where an
+ * emulator does not hold a process to it.  It does not return 3.
  */
 void test_with_little_memory(int (*code)(void), size_t bytes);
 
