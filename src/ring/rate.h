@@ -69,6 +69,7 @@
 #ifndef WEIR__RING_RATE_H
 #define WEIR__RING_RATE_H
 
+#include "base/forked.h"
 #include "base/attributes.h"
 #include "memory/allocator.h"
 
@@ -118,8 +119,14 @@ struct weir_rate {
         *runtime; /* whose clock it has and whose stages share it; NULL: any with real time */
     bool bound;   /* it was opened for one                                             */
     bool closed;  /* by its owner */
+    uint32_t forks; /* constant: base/forked.h */
     struct weir__rate_user *users;
 };
+
+/* True, and a refusal: there is none, or it is of the parent of this process. */
+static inline bool weir__rate_unfit(const struct weir_rate *rate) {
+    return weir__missing(rate, "rate") || weir__forked(rate->forks);
+}
 
 /* options: checked and filled in.  NULL: no memory.  One reference. */
 struct weir_rate *weir__rate_make(const struct weir__allocator *allocator,

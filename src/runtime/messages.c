@@ -43,9 +43,9 @@ weir_status weir_info(weir_runtime *runtime, weir_ref stage, const void *message
 
 static weir_status post_event(weir_runtime *runtime, weir_ref stage, enum weir__mail_kind kind,
                               const weir_event_type *type, const void *event) {
-    if (weir__missing(runtime, "runtime") || weir__missing(type, "type") ||
+    if (weir__unfit(runtime) || weir__missing(type, "type") ||
         weir__missing(event, "event")) {
-        return WEIR_INVALID;
+        return weir__refused();
     }
     weir_status status = weir__options_type(type);
     if (status != WEIR_OK) {

@@ -356,6 +356,11 @@ static inline void weir__stage_count_out(weir_stage *stage, uint64_t events) {
 void weir__outputs_leave(struct weir__host *host);
 
 /* Wraps every callback that may emit: opens, closes, dispatches, notes a stop. */
+/* True, and a refusal: there is none, or it is of a runtime that the parent of this process has. */
+static inline bool weir__self_unfit(const weir_stage *self) {
+    return weir__missing(self, "self") || (weir__is_child() && weir__forked(self->host->forks));
+}
+
 static inline void weir__stage_enter(weir_stage *stage) {
     stage->may_emit = true;
     stage->host->running = stage;
@@ -364,6 +369,9 @@ static inline void weir__stage_enter(weir_stage *stage) {
 
 static inline void weir__stage_leave(weir_stage *stage, const char *callback,
                                      weir_verdict verdict) {
+    if (weir__is_child()) {
+        weir__host_forked(stage->host, callback);
+    }
     WEIR__PROBE3(callback__end, stage->ref.bits, stage->name, callback);
     stage->host->running = NULL;
     stage->may_emit = false;
