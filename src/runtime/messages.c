@@ -80,6 +80,9 @@ weir_status weir_stop(weir_runtime *runtime, weir_ref stage, weir_reason reason)
 }
 
 weir_status weir_demand(weir_runtime *runtime, weir_ref stage, weir_demand_mode mode) {
+    if (weir__unfit(runtime)) {
+        return weir__refused();
+    }
     weir_kind kind = weir__ref_kind(stage); /* 0: the reference of no stage */
     if (kind == WEIR_PRODUCER_CONSUMER || kind == WEIR_CONSUMER) {
         return weir__refuse(WEIR_NOT_A_PRODUCER, "only a producer has a demand mode");

@@ -137,8 +137,9 @@ static weir_status open_for(weir_runtime *runtime, struct weir_rate *rate) {
 weir_status weir_rate_open(weir_runtime *runtime, const weir_rate_options *options,
                            weir_rate **out) {
     weir_rate_options filled;
-    if (weir__missing(options, "options") || weir__missing(out, "out")) {
-        return WEIR_INVALID;
+    if ((runtime != NULL && weir__unfit(runtime)) || weir__missing(options, "options") ||
+        weir__missing(out, "out")) {
+        return weir__refused();
     }
     weir_status status = weir__options_rate(options, &filled);
     if (status != WEIR_OK) {

@@ -7,28 +7,28 @@
 #include "base/refusal.h"
 
 void *weir_state(weir_stage *self) {
-    if (weir__self_unfit(self)) {
+    if (weir__missing(self, "self")) {
         return NULL;
     }
     return self->state;
 }
 
 weir_runtime *weir_stage_runtime(const weir_stage *self) {
-    if (weir__self_unfit(self)) {
+    if (weir__missing(self, "self")) {
         return NULL;
     }
     return self->host->runtime;
 }
 
 weir_ref weir_self(const weir_stage *self) {
-    if (weir__self_unfit(self)) {
+    if (weir__missing(self, "self")) {
         return (weir_ref){0};
     }
     return self->ref;
 }
 
 const char *weir_stage_name(const weir_stage *self) {
-    if (weir__self_unfit(self)) {
+    if (weir__missing(self, "self")) {
         return "";
     }
     return self->name;
