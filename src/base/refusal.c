@@ -35,8 +35,9 @@ WEIR__NOINLINE void weir__refuse_missing(const char *name) {
 }
 
 WEIR__NOINLINE weir_status weir__refuse_forked(void) {
-    return weir__refuse(WEIR_FORKED, "this process is a fork's child, and the runtime its parent's: "
-                                     "open one here");
+    return weir__refuse(WEIR_FORKED,
+                        "this process is a fork's child, and the runtime its parent's: "
+                        "open one here");
 }
 
 weir_status weir__refused(void) {

@@ -20,10 +20,11 @@ void weir__fork_around(void (*before)(void), void (*parent)(void), void (*child)
 
 void weir__fork_returned(const char *what) {
     char line[160];
-    const int length = snprintf(line, sizeof line,
-                                "weir: error: a %s has returned in a child of fork, which is to end "
-                                "there, or to exec: it ends with status %d\n",
-                                what, WEIR__FORK_RETURNED);
+    const int length =
+        snprintf(line, sizeof line,
+                 "weir: error: a %s has returned in a child of fork, which is to end "
+                 "there, or to exec: it ends with status %d\n",
+                 what, WEIR__FORK_RETURNED);
     const size_t bytes = (size_t)length < sizeof line ? (size_t)length : sizeof line - 1;
     const ssize_t written = write(STDERR_FILENO, line, bytes);
     (void)written;
@@ -34,7 +35,8 @@ void weir__fork_returned(const char *what) {
 bool weir__fork_unshare(void *pages, size_t bytes) {
     const size_t into = (uintptr_t)pages % (uintptr_t)sysconf(_SC_PAGESIZE);
     char *from = (char *)pages - into;
-    void *copy = mmap(NULL, into + bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *copy =
+        mmap(NULL, into + bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (copy == MAP_FAILED) {
         return false;
     }

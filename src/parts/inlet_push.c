@@ -97,8 +97,7 @@ weir_status weir__inlet_refuse_gone(const weir_inlet *inlet) {
 }
 
 bool weir_inlet_stopped(const weir_inlet *inlet) {
-    return !weir__inlet_unfit(inlet) &&
-           weir__load_acquire_u32(&inlet->dead) != 0; /* I5 -> I6 */
+    return !weir__inlet_unfit(inlet) && weir__load_acquire_u32(&inlet->dead) != 0; /* I5 -> I6 */
 }
 
 weir_reason weir_inlet_reason(const weir_inlet *inlet) {

@@ -331,8 +331,7 @@ weir_status weir__task_open_ways(weir_runtime *runtime, const weir_pool_options 
 
 weir_status weir_pool_open(weir_runtime *runtime, const weir_pool_options *options, weir_pool **out,
                            weir_ref *stage) {
-    if (weir__unfit(runtime) || weir__missing(options, "options") ||
-        weir__missing(out, "out")) {
+    if (weir__unfit(runtime) || weir__missing(options, "options") || weir__missing(out, "out")) {
         return weir__refused();
     }
     return weir__task_open_pool(runtime, options, NULL, out, stage);

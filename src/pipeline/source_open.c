@@ -285,8 +285,7 @@ weir_status weir_source_open(weir_runtime *runtime, const weir_source_options *o
 weir_status weir__source_open(weir_runtime *runtime, const weir_source_options *options,
                               const struct weir__source_kin *kin, weir_source **out,
                               weir_ref *stage) {
-    if (weir__unfit(runtime) || weir__missing(options, "options") ||
-        weir__missing(out, "out")) {
+    if (weir__unfit(runtime) || weir__missing(options, "options") || weir__missing(out, "out")) {
         return weir__refused();
     }
     weir_status status = check_source_options(options);

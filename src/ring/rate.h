@@ -69,8 +69,8 @@
 #ifndef WEIR__RING_RATE_H
 #define WEIR__RING_RATE_H
 
-#include "base/forked.h"
 #include "base/attributes.h"
+#include "base/forked.h"
 #include "memory/allocator.h"
 
 #include <stdbool.h>
@@ -116,9 +116,9 @@ struct weir_rate {
     struct weir__allocator allocator;
     /* runtime/rates.c, under its lock */
     weir_runtime
-        *runtime; /* whose clock it has and whose stages share it; NULL: any with real time */
-    bool bound;   /* it was opened for one                                             */
-    bool closed;  /* by its owner */
+        *runtime;   /* whose clock it has and whose stages share it; NULL: any with real time */
+    bool bound;     /* it was opened for one                                             */
+    bool closed;    /* by its owner */
     uint32_t forks; /* constant: base/forked.h */
     struct weir__rate_user *users;
 };

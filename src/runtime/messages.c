@@ -43,8 +43,7 @@ weir_status weir_info(weir_runtime *runtime, weir_ref stage, const void *message
 
 static weir_status post_event(weir_runtime *runtime, weir_ref stage, enum weir__mail_kind kind,
                               const weir_event_type *type, const void *event) {
-    if (weir__unfit(runtime) || weir__missing(type, "type") ||
-        weir__missing(event, "event")) {
+    if (weir__unfit(runtime) || weir__missing(type, "type") || weir__missing(event, "event")) {
         return weir__refused();
     }
     weir_status status = weir__options_type(type);

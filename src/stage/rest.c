@@ -80,8 +80,7 @@ static uint64_t less(uint64_t from, uint64_t count) {
 }
 
 weir_asked weir_open_demand(weir_stage *self) {
-    if (weir__self_unfit(self) || self->kind == WEIR_CONSUMER ||
-        self->mode == WEIR_ACCUMULATE) {
+    if (weir__self_unfit(self) || self->kind == WEIR_CONSUMER || self->mode == WEIR_ACCUMULATE) {
         return (weir_asked){0};
     }
     if (self->relaxed) {

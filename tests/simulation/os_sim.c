@@ -7,9 +7,9 @@
  * anybody gets it anew (linked with --wrap=free).
  */
 #include "engine.h"
-#include "os/fork.h"
 #include "os/clock.h"
 #include "os/event.h"
+#include "os/fork.h"
 #include "os/futex.h"
 #include "os/pages.h"
 #include "os/process.h"

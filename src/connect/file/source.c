@@ -11,8 +11,8 @@
  * there it waits: for inotify, which tells of writes and names in its folders; and looks, in any
  * case, each poll_ns, for not all file systems tell.
  */
-#include "base/forked.h"
 #include "connect/file/source.h"
+#include "base/forked.h"
 
 #include "base/refusal.h"
 #include "os/clock.h"

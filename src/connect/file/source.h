@@ -17,7 +17,7 @@ struct weir_file_source {
     struct weir__texts texts;
     const char **paths;
     uint32_t forks; /* constant: base/forked.h */
-    int event; /* somebody wants the pull to return */
+    int event;      /* somebody wants the pull to return */
     /* While it is open. */
     int watch; /* -1: there is none */
     bool begun;

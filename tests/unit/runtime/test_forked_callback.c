@@ -249,17 +249,18 @@ static void a_handler_likewise(void **state) {
     assert_int_equal(weir_runtime_close(runtime, NULL), WEIR_OK);
 }
 
-static weir_pulled pull_and_fork(void *context, weir_pull *pull, uint64_t wait_ns) {
-    (void)context, (void)wait_ns;
+static weir_pulled pull_and_fork(void *context, weir_pull *pull, uint64_t events, uint64_t bytes,
+                                 uint64_t timeout_ns) {
+    (void)context, (void)events, (void)bytes, (void)timeout_ns;
     const pid_t child = forked_begin();
     if (child == 0) {
-        if (returns) return WEIR_ENDED;
+        if (returns) return WEIR_SOURCE_END;
         of_a_pull(pull);
         own_runtime();
         forked_end();
     }
     status_seen = forked_await(child);
-    return WEIR_ENDED;
+    return WEIR_SOURCE_END;
 }
 
 static void a_driver_likewise(void **state) {
