@@ -13,9 +13,9 @@
 void weir__fork_around(void (*before)(void), void (*parent)(void), void (*child)(void));
 
 /*
- * A function of the program's, `what`, has returned in a child, and it was a thread of the parent's,
- * or work of its, that it would return to: the process ends with status WEIR__FORK_RETURNED, after
- * a line on stderr, and without what is to be done atexit.
+ * A function of the program's, `what`, has returned in a child, and it was a thread of the
+ * parent's, or work of its, that it would return to: the process ends with status
+ * WEIR__FORK_RETURNED, after a line on stderr, and without what is to be done atexit.
  */
 enum { WEIR__FORK_RETURNED = 70 };
 _Noreturn void weir__fork_returned(const char *what);

@@ -107,6 +107,11 @@ extern _Thread_local weir_stage *weir__starting;
 
 /* A function of the program's has returned on this host: in a child of fork, where it may not. */
 void weir__host_forked(const struct weir__host *host, const char *what);
+static inline void weir__host_returned(const struct weir__host *host, const char *what) {
+    if (weir__is_child()) {
+        weir__host_forked(host, what);
+    }
+}
 
 /* A stage's name, cut off, for the log; "(gone)": it is not known any more. */
 struct weir__shown {

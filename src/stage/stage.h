@@ -356,11 +356,6 @@ static inline void weir__stage_count_out(weir_stage *stage, uint64_t events) {
 void weir__outputs_leave(struct weir__host *host);
 
 /* Wraps every callback that may emit: opens, closes, dispatches, notes a stop. */
-/* True, and a refusal: there is none, or it is of a runtime that the parent of this process has. */
-static inline bool weir__self_unfit(const weir_stage *self) {
-    return weir__missing(self, "self") || (weir__is_child() && weir__forked(self->host->forks));
-}
-
 static inline void weir__stage_enter(weir_stage *stage) {
     stage->may_emit = true;
     stage->host->running = stage;
@@ -369,9 +364,7 @@ static inline void weir__stage_enter(weir_stage *stage) {
 
 static inline void weir__stage_leave(weir_stage *stage, const char *callback,
                                      weir_verdict verdict) {
-    if (weir__is_child()) {
-        weir__host_forked(stage->host, callback);
-    }
+    weir__host_returned(stage->host, callback);
     WEIR__PROBE3(callback__end, stage->ref.bits, stage->name, callback);
     stage->host->running = NULL;
     stage->may_emit = false;
@@ -604,5 +597,7 @@ void weir__stage_check_lists(const weir_stage *stage);
 /* At a quiet point: with what is the others'.  Returns the events on their way to it, or that
  * wait on a queue of its consumers. */
 uint64_t weir__stage_check_quiet(const weir_stage *stage);
+
+#include "stage/unfit.h"
 
 #endif

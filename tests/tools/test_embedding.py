@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-# docs/embedding.md names tests that there are; each function that takes a handle is tried in a child.
+# docs/embedding.md names tests that there are; functions of handles are tried in a child.
 # SPDX-License-Identifier: Apache-2.0
 """
-Goal: every row of the table in docs/embedding.md is held by a test that exists, and no public function
-of a handle is missing among those that tests/unit/runtime/test_forked*.c call in a child of fork.
+Goal: every row of the table in docs/embedding.md is held by a test that exists, and no public
+function of a handle is missing among those that tests/unit/runtime/test_forked*.c call in a child
+of fork.
 Method: page, headers and tests are read as text.
 """
 import pathlib
@@ -13,14 +14,15 @@ import unittest
 import test_null
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-HANDLES = re.compile(r"^(?:const )?weir_(?:runtime|stage|task|pull|work|inlet|port|stream|pool|source|"
-                     r"pipeline|rate) \*")
+HANDLES = re.compile(r"^(?:const )?weir_(?:runtime|stage|task|pull|work|inlet|port|stream|pool|"
+                     r"source|pipeline|rate) \*")
 PLAIN = {"weir_state", "weir_self", "weir_stage_name", "weir_stage_runtime"}  # answer there, too
 
 
 class Embedding(unittest.TestCase):
     def test_tests_exist(self):
-        rows = [line for line in (ROOT / "docs/embedding.md").read_text(encoding="utf-8").split("\n")
+        page = (ROOT / "docs/embedding.md").read_text(encoding="utf-8")
+        rows = [line for line in page.split("\n")
                 if line.startswith("| ") and "held by" not in line]
         self.assertGreater(len(rows), 8)
         for row in rows:

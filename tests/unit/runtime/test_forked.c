@@ -2,12 +2,12 @@
  * A child of fork, and the runtimes of its parent.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Goal: there every call is refused with WEIR_FORKED and its sentence, nothing hangs, whatever locks
- * were taken as the fork came, and what closes touches nothing of the parent's; a runtime of its own
- * works.
+ * Goal: there every call is refused with WEIR_FORKED and its sentence, nothing hangs, whatever
+ * locks were taken as the fork came, and what closes touches nothing of the parent's; a runtime of
+ * its own works.
  * Method: a runtime with all kinds of parts on threads; a row for each function that takes one of
- * them (support/forked.h), which tests/tools/test_forked.py compares with the headers; counters' files
- * and descriptors, looked at from the parent.
+ * them (support/forked.h), which tests/tools/test_forked.py compares with the headers; counters'
+ * files and descriptors, looked at from the parent.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

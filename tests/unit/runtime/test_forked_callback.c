@@ -2,9 +2,9 @@
  * A fork in a callback, on a thread of weir's.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Goal: what a callback is given is refused in the child, too, but for what a stage knows of itself; a
- * runtime of its own works there; a callback that returns in the child ends it, with a line, and none
- * other is called there; the parent goes on, and loses nothing.
+ * Goal: what a callback is given is refused in the child, too, but for what a stage knows of
+ * itself; a runtime of its own works there; a callback that returns in the child ends it, with a
+ * line, and none other is called there; the parent goes on, and loses nothing.
  * Method: callbacks of each kind fork; rows as in test_forked.c.
  */
 #include "os/fork.h"
