@@ -309,11 +309,6 @@ void weir__stage_offer(weir_stage *stage, struct weir__queue *events);
 /* Tells and counts a discard before (sent false) or after sending. */
 void weir__stage_discard(weir_stage *stage, uint64_t count, weir_discard cause, bool sent);
 
-/* A callback of its runs in which it may emit. */
-static inline bool weir__stage_can_emit(const weir_stage *stage) {
-    return stage->may_emit && stage->event_bytes > 0;
-}
-
 /* A callback of that name returned something else than CONTINUE. */
 void weir__stage_end(weir_stage *stage, const char *callback, weir_verdict verdict);
 

@@ -12,4 +12,9 @@ static inline bool weir__self_unfit(const weir_stage *self) {
     return weir__missing(self, "self") || (weir__is_child() && weir__forked(self->host->forks));
 }
 
+/* A callback of its runs in which it may emit. */
+static inline bool weir__stage_can_emit(const weir_stage *stage) {
+    return stage->may_emit && stage->event_bytes > 0;
+}
+
 #endif

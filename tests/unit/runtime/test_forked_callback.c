@@ -266,13 +266,19 @@ static weir_pulled pull_and_fork(void *context, weir_pull *pull, uint64_t events
 static void a_driver_likewise(void **state) {
     static const weir_source_driver driver = {.name = "forks", .pull = pull_and_fork};
     const weir_source_options options = {.name = "source", .driver = &driver};
+    const weir_stage_options stage = {
+        .kind = WEIR_CONSUMER, .takes = weir_message_type(), .on.handle_events = count};
     (void)state;
     for (int i = 0; i < 2; i++) {
         weir_source *source;
+        weir_ref from;
+        weir_ref to;
         returns = i == 1;
         status_seen = -1;
         assert_int_equal(weir_runtime_open(NULL, &runtime), WEIR_OK);
-        assert_int_equal(weir_source_open(runtime, &options, &source, NULL), WEIR_OK);
+        assert_int_equal(weir_source_open(runtime, &options, &source, &from), WEIR_OK);
+        assert_int_equal(weir_stage_start(runtime, &stage, &to), WEIR_OK);
+        assert_int_equal(weir_subscribe(runtime, to, from, NULL, NULL), WEIR_OK);
         assert_int_equal(weir_runtime_run(runtime, WEIR_FOREVER), WEIR_OK);
         assert_int_equal(weir_source_close(source), WEIR_OK);
         assert_int_equal(weir_runtime_close(runtime, NULL), WEIR_OK);
