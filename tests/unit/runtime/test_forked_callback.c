@@ -267,7 +267,7 @@ static void a_driver_likewise(void **state) {
     static const weir_source_driver driver = {.name = "forks", .pull = pull_and_fork};
     const weir_source_options options = {.name = "source", .driver = &driver};
     const weir_stage_options stage = {
-        .kind = WEIR_CONSUMER, .takes = weir_message_type(), .on.handle_events = count};
+        .kind = WEIR_CONSUMER, .takes_bytes = sizeof(weir_message), .on.handle_events = count};
     (void)state;
     for (int i = 0; i < 2; i++) {
         weir_source *source;
