@@ -104,7 +104,8 @@ typedef struct weir_runtime_options {
     uint64_t close_ns;        /* how long weir_runtime_close waits while nothing ends; default */
                               /* one second; WEIR_FOREVER                                */
     weir_allocator allocator; /* default: jemalloc when the program links it, else C  */
-    void (*log)(void *context, weir_log_level level, const char *text); /* default stderr */
+    /* Several threads may be in it at once.  Default stderr. */
+    void (*log)(void *context, weir_log_level level, const char *text);
     void *log_context;
     /* Where its counters are for other processes (counters.h): "1" names /dev/shm/weir-USER-PID-N
      * (the process's Nth runtime), what has a slash is the file's name, which there must not be
@@ -168,6 +169,23 @@ weir_status weir_runtime_open(const weir_runtime_options *options, weir_runtime 
  * WEIR_WRONG_THREAD ("another thread steps this runtime"), and nothing has changed; all others,
  * as casts and pushes into what has room, go through.  Threads may take turns without more ado:
  * each sees what those before it did.
+ */
+
+/*
+ * Fork.  A child of fork has its parent's runtimes as a copy that nobody runs.  Every call for one
+ * of them, or for a part of one, is refused there with WEIR_FORKED, at once, whatever other
+ * threads were amid; functions without a status leave that sentence and return 0, false, NULL or
+ * {0}.  So are the functions for a callback's stage, but for weir_state, weir_self,
+ * weir_stage_name and weir_stage_runtime.  What closes (runtimes, inlets, ports, streams, pools,
+ * sources, pipelines, rates, files) returns OK: it gives back its descriptors, and calls, joins,
+ * writes and frees nothing; memory stays a copy until the child ends or execs.  A child may open
+ * runtimes of its own, with other parts, also in a callback (first weir_thread_unbind).  A
+ * callback must not return in a child: that ends there, with exit status 70 and a line on stderr.
+ * Before exec nothing needs to be done.
+ *
+ * Signal handlers.  A handler may call weir_runtime_stop, which takes no lock and allocates
+ * nothing, also while its thread is inside of weir; and weir_process_mask.  Nothing else: set a
+ * flag, or write to a descriptor that some thread waits for, which then drains or pushes.
  */
 
 /*

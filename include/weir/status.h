@@ -46,7 +46,8 @@ extern "C" {
     X(UNHANDLED, -16, "the stage has no callback for that")               \
     X(NO_CHILD, -17, "the child has ended, or never was")                 \
     X(START_FAILED, -18, "the child's start has refused it")              \
-    X(NO_TOKEN, -19, "the token was given back already, or never was")
+    X(NO_TOKEN, -19, "the token was given back already, or never was")    \
+    X(FORKED, -20, "the runtime is the parent's of this process")
 
 typedef enum weir_status {
 #define WEIR_STATUS_ENUM(name, value, text) WEIR_##name = (value),

@@ -4,10 +4,15 @@
  */
 #include "base/refusal.h"
 
+#include "base/forked.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
 static _Thread_local char sentence[WEIR__REFUSAL_BYTES];
+static _Thread_local weir_status refused_as;
+
+uint32_t weir__forks;
 
 weir_status weir__refuse(weir_status status, const char *format, ...) {
     /* Written aside first: an argument may be the last refusal itself. */
@@ -21,6 +26,7 @@ weir_status weir__refuse(weir_status status, const char *format, ...) {
     vsnprintf(fresh, sizeof fresh, format, arguments);
     va_end(arguments);
     snprintf(sentence, sizeof sentence, "%s", fresh);
+    refused_as = status;
     return status;
 }
 
@@ -30,6 +36,16 @@ weir_status weir_refuse(weir_status status, const char *format, ...)
 
 WEIR__NOINLINE void weir__refuse_missing(const char *name) {
     weir__refuse(WEIR_INVALID, "%s must not be NULL", name);
+}
+
+WEIR__NOINLINE weir_status weir__refuse_forked(void) {
+    return weir__refuse(WEIR_FORKED,
+                        "this process is a fork's child, and the runtime its parent's: "
+                        "open one here");
+}
+
+weir_status weir__refused(void) {
+    return refused_as;
 }
 
 long weir__control_in(const char *text) {

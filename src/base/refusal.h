@@ -32,6 +32,12 @@ void weir__refusal_clear(void);
 /* INVALID: "NAME must not be NULL". */
 void weir__refuse_missing(const char *name);
 
+/* FORKED, of something that the parent of this process has (forked.h). */
+weir_status weir__refuse_forked(void);
+
+/* The status of this thread's last refusal: where one of several reasons was just refused. */
+weir_status weir__refused(void);
+
 /* True, and a refusal, when an argument of that name is missing.  A test and a branch. */
 static inline bool weir__missing(const void *pointer, const char *name) {
     if (WEIR__LIKELY(pointer != NULL)) {

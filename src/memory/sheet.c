@@ -7,6 +7,7 @@
 #include "base/bits.h"
 #include "base/refusal.h"
 #include "base/times.h"
+#include "os/fork.h"
 #include "os/lock.h"
 #include "os/shared_file.h"
 
@@ -267,6 +268,21 @@ int weir__sheet_open(struct weir__sheet *sheet, const struct weir__allocator *al
     (*header)->slots = step_slots(0);
     sheet->slots = step_slots(0);
     return 0;
+}
+
+/* The file's lock is of who has it open: a child's would outlive the parent (stale.c). */
+bool weir__sheet_part(struct weir__sheet *sheet) {
+    if (sheet->file < 0) {
+        return true;
+    }
+    bool all = true;
+    for (unsigned i = 0; i < WEIR__SHEET_STEPS && i < sheet->in_file; i++) {
+        size_t bytes = (size_t)step_slots(i) * WEIR_COUNTERS_SLOT;
+        all = (sheet->steps[i] == NULL || weir__fork_unshare(sheet->steps[i], bytes)) && all;
+    }
+    weir__shared_file_leave(sheet->file);
+    sheet->file = -1;
+    return all;
 }
 
 void weir__sheet_close(struct weir__sheet *sheet) {

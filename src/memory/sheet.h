@@ -56,6 +56,10 @@ struct weir__sheet {
 int weir__sheet_open(struct weir__sheet *sheet, const struct weir__allocator *allocator,
                      const char *path, weir_counters_header **header);
 
+/* In a child of fork: the file is the parent's, and what is written here it does not see.  False:
+ * no memory. */
+bool weir__sheet_part(struct weir__sheet *sheet);
+
 /* Nobody uses it any more.  The file goes. */
 void weir__sheet_close(struct weir__sheet *sheet);
 

@@ -106,8 +106,8 @@ static void sum_up(const weir_runtime *runtime, weir_counters_stage *sum) {
 
 weir_status weir_stage_stats(const weir_runtime *runtime, weir_ref stage,
                              weir_counters_stage *out) {
-    if (weir__missing(runtime, "runtime") || weir__missing(out, "out")) {
-        return WEIR_INVALID;
+    if (weir__unfit(runtime) || weir__missing(out, "out")) {
+        return weir__refused();
     }
     if (stage.bits == 0) {
         sum_up(runtime, out);
@@ -119,7 +119,7 @@ weir_status weir_stage_stats(const weir_runtime *runtime, weir_ref stage,
 /* ---- all ----------------------------------------------------------------- */
 
 size_t weir_stages(const weir_runtime *runtime, weir_counters_stage *out, size_t room) {
-    if (weir__missing(runtime, "runtime") || (room > 0 && weir__missing(out, "out"))) {
+    if (weir__unfit(runtime) || (room > 0 && weir__missing(out, "out"))) {
         return 0;
     }
     weir_counters_stage stage;
@@ -138,7 +138,7 @@ size_t weir_stages(const weir_runtime *runtime, weir_counters_stage *out, size_t
 
 size_t weir_subscriptions(const weir_runtime *runtime, weir_ref stage,
                           weir_counters_subscription *out, size_t room) {
-    if (weir__missing(runtime, "runtime") || (room > 0 && weir__missing(out, "out"))) {
+    if (weir__unfit(runtime) || (room > 0 && weir__missing(out, "out"))) {
         return 0;
     }
     weir_counters_subscription one;
@@ -171,8 +171,8 @@ static weir_status copy_times(const weir_runtime *runtime, uint32_t number, uint
 
 weir_status weir_stage_times(const weir_runtime *runtime, weir_ref stage, weir_times_of which,
                              weir_counters_times *out) {
-    if (weir__missing(runtime, "runtime") || weir__missing(out, "out")) {
-        return WEIR_INVALID;
+    if (weir__unfit(runtime) || weir__missing(out, "out")) {
+        return weir__refused();
     }
     if ((unsigned)which > WEIR_TIMES_PIPELINE) {
         return weir__refuse(WEIR_INVALID,
@@ -189,8 +189,8 @@ weir_status weir_stage_times(const weir_runtime *runtime, weir_ref stage, weir_t
 
 weir_status weir_subscription_times(const weir_runtime *runtime, weir_subscription subscription,
                                     weir_counters_times *out) {
-    if (weir__missing(runtime, "runtime") || weir__missing(out, "out")) {
-        return WEIR_INVALID;
+    if (weir__unfit(runtime) || weir__missing(out, "out")) {
+        return weir__refused();
     }
     weir_counters_subscription found;
     uint64_t slots = weir__sheet_slots(&runtime->sheet);

@@ -47,6 +47,14 @@ void weir__program_note(void) {
     weir__unlock(&noted.lock);
 }
 
+void weir__program_hold(void) {
+    weir__lock(&noted.lock);
+}
+
+void weir__program_let_go(void) {
+    weir__unlock(&noted.lock);
+}
+
 void weir__program_signals(void *out) {
     sigset_t *signals = out;
     if (weir__load_relaxed_u32(&noted.process) == 0) {

@@ -23,6 +23,10 @@ void weir__program_note(void);
  * none was.  Async-signal-safe. */
 void weir__program_signals(void *signals);
 
+/* Around a fork, so that a child finds them whole: in the thread that forks, and in the child's. */
+void weir__program_hold(void);
+void weir__program_let_go(void);
+
 /* The calling thread gets those signals, and the cores of the process; also in a child between fork
  * and exec.  Returns 0 or an errno value.  Async-signal-safe. */
 int weir__program_join(void);

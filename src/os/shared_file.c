@@ -48,6 +48,10 @@ void weir__shared_file_unmap(void *memory, size_t bytes) {
     munmap((char *)memory - into, into + bytes);
 }
 
+void weir__shared_file_leave(int file) {
+    close(file);
+}
+
 void weir__shared_file_remove(int file, const char *path) {
     close(file);
     unlink(path);

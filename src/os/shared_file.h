@@ -19,7 +19,10 @@ int weir__shared_file_make(const char *path, int *file);
 void *weir__shared_file_map(int file, uint64_t from, size_t bytes);
 void weir__shared_file_unmap(void *memory, size_t bytes);
 
-/* Closes the descriptor, and removes the name. */
+/* Closes the descriptor, here. */
+void weir__shared_file_leave(int file);
+
+/* The same, and removes the name. */
 void weir__shared_file_remove(int file, const char *path);
 
 /* Whether that is a file of this user's, and no link, that nobody holds any more: a process that

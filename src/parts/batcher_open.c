@@ -7,6 +7,7 @@
 #include "parts/batcher.h"
 #include "parts/middle.h"
 #include "runtime/options.h"
+#include "runtime/runtime.h"
 
 #include <string.h>
 
@@ -99,8 +100,8 @@ static void tell_of_batches(weir_stage *self, uint64_t count, weir_discard cause
 
 weir_status weir_batcher_start(weir_runtime *runtime, const weir_batcher_options *options,
                                weir_ref *out) {
-    if (weir__missing(runtime, "runtime")) {
-        return WEIR_INVALID;
+    if (weir__unfit(runtime)) {
+        return weir__refused();
     }
     weir_status status = check_batcher(options);
     if (status != WEIR_OK) {

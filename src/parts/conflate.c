@@ -10,6 +10,7 @@
 #include "parts/aside.h"
 #include "parts/behind.h"
 #include "parts/middle.h"
+#include "runtime/runtime.h"
 #include "stage/keeping.h"
 
 #include <string.h>
@@ -282,8 +283,8 @@ static weir_status check_conflater(const weir_conflate_options *options) {
 
 weir_status weir_conflate_start(weir_runtime *runtime, const weir_conflate_options *options,
                                 weir_ref *out) {
-    if (weir__missing(runtime, "runtime")) {
-        return WEIR_INVALID;
+    if (weir__unfit(runtime)) {
+        return weir__refused();
     }
     weir_status status = check_conflater(options);
     if (status != WEIR_OK) {

@@ -116,8 +116,9 @@ static const char *untakable_of_batch(const weir_gathered *batch, size_t first, 
 
 weir_status weir_gathered_take(weir_stage *self, const weir_gathered *batch, size_t first,
                                size_t count, void *events) {
-    if (weir__missing(batch, "batch") || (count > 0 && weir__missing(events, "events"))) {
-        return WEIR_INVALID;
+    if ((self != NULL && weir__self_unfit(self)) || weir__missing(batch, "batch") ||
+        (count > 0 && weir__missing(events, "events"))) {
+        return weir__refused();
     }
     const char *why = self == NULL ? NULL : not_at_hand(self, batch);
     why = why != NULL ? why : untakable_of_batch(batch, first, count);

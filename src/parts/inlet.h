@@ -288,6 +288,12 @@ weir_status weir__inlet_may_wait(const weir_inlet *inlet, const char *who);
 /* Turns at a time of who waits for room and steps (quay.h). */
 enum { WEIR__INLET_TURNS = 16 };
 
+/* True, and a refusal: there is none, or it is of the parent of this process. */
+static inline bool weir__inlet_unfit(const weir_inlet *inlet) {
+    return weir__missing(inlet, "inlet") ||
+           (weir__is_child() && weir__forked(inlet->quay.runtime->forks));
+}
+
 /* Events have come: after a locked operation, which is the fence before this look. */
 void weir__inlet_poke_if_cold(weir_inlet *inlet);
 

@@ -98,8 +98,8 @@ weir_status weir__inlet_may_mark(weir_inlet *inlet, const weir_mark *mark) {
 }
 
 weir_status weir_inlet_push_mark(weir_inlet *inlet, const weir_mark *mark, uint64_t timeout_ns) {
-    if (weir__missing(inlet, "inlet") || weir__missing(mark, "mark")) {
-        return WEIR_INVALID;
+    if (weir__inlet_unfit(inlet) || weir__missing(mark, "mark")) {
+        return weir__refused();
     }
     const weir_status status = weir__inlet_may_mark(inlet, mark);
     if (status != WEIR_OK) {

@@ -91,9 +91,8 @@ weir_status weir__inlet_open(weir_runtime *runtime, const weir_inlet_options *op
 
 weir_status weir_inlet_open(weir_runtime *runtime, const weir_inlet_options *options,
                             weir_inlet **out, weir_ref *stage) {
-    if (weir__missing(runtime, "runtime") || weir__missing(options, "options") ||
-        weir__missing(out, "out")) {
-        return WEIR_INVALID;
+    if (weir__unfit(runtime) || weir__missing(options, "options") || weir__missing(out, "out")) {
+        return weir__refused();
     }
     weir_status status = check_inlet_options(options);
     if (status == WEIR_OK) {

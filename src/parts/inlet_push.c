@@ -97,12 +97,11 @@ weir_status weir__inlet_refuse_gone(const weir_inlet *inlet) {
 }
 
 bool weir_inlet_stopped(const weir_inlet *inlet) {
-    return !weir__missing(inlet, "inlet") &&
-           weir__load_acquire_u32(&inlet->dead) != 0; /* I5 -> I6 */
+    return !weir__inlet_unfit(inlet) && weir__load_acquire_u32(&inlet->dead) != 0; /* I5 -> I6 */
 }
 
 weir_reason weir_inlet_reason(const weir_inlet *inlet) {
-    if (weir__missing(inlet, "inlet") || weir__load_acquire_u32(&inlet->dead) == 0) { /* I5 -> I6 */
+    if (weir__inlet_unfit(inlet) || weir__load_acquire_u32(&inlet->dead) == 0) { /* I5 -> I6 */
         return WEIR_REASON_NORMAL;
     }
     return inlet->reason;
@@ -308,8 +307,8 @@ weir_status weir__inlet_push_parcel(weir_inlet *inlet, const struct weir__parcel
 
 weir_status weir_inlet_push(weir_inlet *inlet, const void *events, size_t count,
                             uint64_t timeout_ns) {
-    if (weir__missing(inlet, "inlet")) {
-        return WEIR_INVALID;
+    if (weir__inlet_unfit(inlet)) {
+        return weir__refused();
     }
     if (count == 0) {
         return WEIR_OK;
@@ -323,7 +322,7 @@ weir_status weir_inlet_push(weir_inlet *inlet, const void *events, size_t count,
 }
 
 size_t weir_inlet_waiting(const weir_inlet *inlet) {
-    if (weir__missing(inlet, "inlet")) {
+    if (weir__inlet_unfit(inlet)) {
         return 0;
     }
     uint64_t waiting = weir__load_relaxed_u64(&inlet->waiting);
@@ -331,8 +330,8 @@ size_t weir_inlet_waiting(const weir_inlet *inlet) {
 }
 
 weir_status weir_inlet_finish(weir_inlet *inlet) {
-    if (weir__missing(inlet, "inlet")) {
-        return WEIR_INVALID;
+    if (weir__inlet_unfit(inlet)) {
+        return weir__refused();
     }
     weir__exchange_u32(&inlet->finished, WEIR__INLET_FINISHED); /* I3 -> I4 */
     weir__inlet_shuts(inlet);
@@ -341,7 +340,7 @@ weir_status weir_inlet_finish(weir_inlet *inlet) {
 }
 
 void weir_inlet_close(weir_inlet *inlet) {
-    if (inlet == NULL) {
+    if (inlet == NULL || weir__inlet_unfit(inlet)) {
         return;
     }
     weir_inlet_finish(inlet);

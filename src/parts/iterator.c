@@ -11,6 +11,7 @@
  */
 #include "base/refusal.h"
 #include "base/reserved.h"
+#include "runtime/runtime.h"
 #include "stage/stage.h"
 
 #include <weir/ending.h>
@@ -164,8 +165,8 @@ static weir_verdict iterator_init(weir_stage *self, void *argument) {
 
 weir_status weir_iterator_start(weir_runtime *runtime, const weir_iterator_options *options,
                                 weir_ref *out) {
-    if (weir__missing(runtime, "runtime")) {
-        return WEIR_INVALID;
+    if (weir__unfit(runtime)) {
+        return weir__refused();
     }
     if (options == NULL || options->next == NULL) {
         return weir__refuse(WEIR_INVALID, "%s must not be NULL",

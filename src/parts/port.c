@@ -94,8 +94,8 @@ void weir__port_release(weir_port *port) {
 }
 
 weir_status weir_port_open(weir_inlet *inlet, weir_port **out) {
-    if (weir__missing(inlet, "inlet") || weir__missing(out, "out")) {
-        return WEIR_INVALID;
+    if (weir__inlet_unfit(inlet) || weir__missing(out, "out")) {
+        return weir__refused();
     }
     if (inlet->when_full == WEIR_DROP_OLDEST) {
         return weir__refuse(WEIR_INVALID, "an inlet with WEIR_DROP_OLDEST has no ports: what is in "
@@ -127,7 +127,7 @@ weir_status weir_port_open(weir_inlet *inlet, weir_port **out) {
 }
 
 void weir_port_close(weir_port *port) {
-    if (port == NULL) {
+    if (port == NULL || weir__port_unfit(port)) {
         return;
     }
     weir_inlet *inlet = port->inlet;
@@ -140,7 +140,7 @@ void weir_port_close(weir_port *port) {
 }
 
 size_t weir_port_waiting(const weir_port *port) {
-    if (weir__missing(port, "port")) {
+    if (weir__port_unfit(port)) {
         return 0;
     }
     uint64_t taken = weir__load_acquire_u64(&port->taken); /* A3 -> A4: before what it is below */
@@ -321,8 +321,8 @@ static inline bool is_known(const weir_port *port) {
 }
 
 weir_status weir_port_push(weir_port *port, const void *events, size_t count, uint64_t timeout_ns) {
-    if (weir__missing(port, "port")) {
-        return WEIR_INVALID;
+    if (weir__port_unfit(port)) {
+        return weir__refused();
     }
     bool fits = count - 1 < port->room_until - port->in; /* none of 0, as count - 1 is huge */
     bool known = is_known(port);

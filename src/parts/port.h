@@ -125,6 +125,12 @@ struct weir_port {
 /* Where the positions of new ports begin; tests let them wrap. */
 extern uint64_t weir__port_start;
 
+/* True, and a refusal: there is none, or it is of the parent of this process. */
+static inline bool weir__port_unfit(const weir_port *port) {
+    return weir__missing(port, "port") ||
+           (weir__is_child() && weir__forked(port->inlet->quay.runtime->forks));
+}
+
 /* One reference less; the last one drops and counts what was never emitted, and frees it. */
 void weir__port_release(weir_port *port);
 

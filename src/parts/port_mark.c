@@ -113,8 +113,8 @@ static weir_status put_mark_in_ring(weir_port *port, const weir_mark *mark) {
 }
 
 weir_status weir_port_push_mark(weir_port *port, const weir_mark *mark, uint64_t timeout_ns) {
-    if (weir__missing(port, "port") || weir__missing(mark, "mark")) {
-        return WEIR_INVALID;
+    if (weir__port_unfit(port) || weir__missing(mark, "mark")) {
+        return weir__refused();
     }
     weir_status status = weir__inlet_may_mark(port->inlet, mark);
     if (status == WEIR_OK && !port_has_room_for_mark(port)) {

@@ -11,6 +11,7 @@
 #include "parts/behind.h"
 #include "parts/middle.h"
 #include "runtime/options.h"
+#include "runtime/runtime.h"
 #include "stage/keeping.h"
 
 #include <weir/timer.h>
@@ -291,8 +292,8 @@ static weir_status check_retry(const weir_retry_options *options) {
 
 weir_status weir_retry_start(weir_runtime *runtime, const weir_retry_options *options,
                              weir_ref *out) {
-    if (weir__missing(runtime, "runtime")) {
-        return WEIR_INVALID;
+    if (weir__unfit(runtime)) {
+        return weir__refused();
     }
     weir_status status = check_retry(options);
     if (status != WEIR_OK) {

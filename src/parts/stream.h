@@ -135,6 +135,12 @@ struct weir_stream {
  */
 void weir__stream_part(weir_stream *stream);
 
+/* True, and a refusal: there is none, or it is of the parent of this process. */
+static inline bool weir__stream_unfit(const weir_stream *stream) {
+    return weir__missing(stream, "stream") ||
+           (weir__is_child() && weir__forked(stream->quay.runtime->forks));
+}
+
 /* The reader reads no more: the stage gives back what it has not begun, and ends. */
 void weir__stream_quit(weir_stream *stream);
 

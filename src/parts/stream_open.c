@@ -162,8 +162,8 @@ static weir_status start_with_list(weir_stream *stream, const weir_stream_option
 
 weir_status weir_stream_open(weir_runtime *runtime, const weir_stream_options *options,
                              weir_stream **out) {
-    if (weir__missing(runtime, "runtime")) {
-        return WEIR_INVALID;
+    if (weir__unfit(runtime)) {
+        return weir__refused();
     }
     weir_status status = check_stream_options(options, out);
     if (status != WEIR_OK) {
@@ -192,8 +192,8 @@ weir_status weir_stream_open(weir_runtime *runtime, const weir_stream_options *o
 
 weir_status weir_stream_subscribe(weir_stream *stream, weir_ref producer,
                                   const weir_subscribe_options *options, weir_subscription *out) {
-    if (weir__missing(stream, "stream")) {
-        return WEIR_INVALID;
+    if (weir__stream_unfit(stream)) {
+        return weir__refused();
     }
     weir__fetch_add_u32(&stream->requested, 1);
     weir_status status =
@@ -206,7 +206,7 @@ weir_status weir_stream_subscribe(weir_stream *stream, weir_ref producer,
 }
 
 weir_ref weir_stream_stage(const weir_stream *stream) {
-    if (weir__missing(stream, "stream")) {
+    if (weir__stream_unfit(stream)) {
         return (weir_ref){0};
     }
     return stream->quay.stage;

@@ -155,8 +155,8 @@ static inline void pass_event(weir_stream *stream) {
 }
 
 weir_status weir_stream_next(weir_stream *stream, void *event, uint64_t timeout_ns) {
-    if (weir__missing(stream, "stream") || weir__missing(event, "event")) {
-        return WEIR_INVALID;
+    if (weir__stream_unfit(stream) || weir__missing(event, "event")) {
+        return weir__refused();
     }
     if (stream->left == 0) {
         weir_status status = fetch(stream, timeout_ns);
@@ -184,8 +184,8 @@ static weir_status refuse_take(weir_status status, const struct weir__entry *bat
 
 /* The batch is lent, and the event's word with it: `position` orders the mark left there. */
 weir_status weir_stream_take(weir_stream *stream, void *event, uint64_t timeout_ns) {
-    if (weir__missing(stream, "stream") || weir__missing(event, "event")) {
-        return WEIR_INVALID;
+    if (weir__stream_unfit(stream) || weir__missing(event, "event")) {
+        return weir__refused();
     }
     weir_status status = stream->left == 0 ? fetch(stream, timeout_ns) : WEIR_OK;
     if (status != WEIR_OK) {
@@ -206,7 +206,7 @@ weir_status weir_stream_take(weir_stream *stream, void *event, uint64_t timeout_
 
 weir_batch weir_stream_batch(weir_stream *stream, size_t most, uint64_t timeout_ns,
                              weir_status *status) {
-    weir_status found = weir__missing(stream, "stream") ? WEIR_INVALID : WEIR_OK;
+    weir_status found = weir__stream_unfit(stream) ? weir__refused() : WEIR_OK;
     if (found == WEIR_OK && stream->left == 0) {
         found = fetch(stream, timeout_ns);
     }
@@ -224,8 +224,8 @@ weir_batch weir_stream_batch(weir_stream *stream, size_t most, uint64_t timeout_
 }
 
 weir_status weir_stream_mark(weir_stream *stream, weir_mark *mark) {
-    if (weir__missing(stream, "stream") || weir__missing(mark, "mark")) {
-        return WEIR_INVALID;
+    if (weir__stream_unfit(stream) || weir__missing(mark, "mark")) {
+        return weir__refused();
     }
     if (!stream->at_mark) {
         return weir__refuse(WEIR_INVALID, "the stream is at no mark: weir_stream_next, take or "
@@ -239,7 +239,7 @@ weir_status weir_stream_mark(weir_stream *stream, weir_mark *mark) {
 
 weir_subscription weir_stream_subscription(const weir_stream *stream) {
     weir_subscription from = {0};
-    if (!weir__missing(stream, "stream")) {
+    if (!weir__stream_unfit(stream)) {
         memcpy(&from, stream->in_hand.events + WEIR__STREAM_INLINE_BYTES, sizeof from);
     }
     return from;
@@ -247,8 +247,8 @@ weir_subscription weir_stream_subscription(const weir_stream *stream) {
 
 /* Readable until the first TIMEOUT has made sure, unless there is nothing. */
 weir_status weir_stream_fd(weir_stream *stream, int *out) {
-    if (weir__missing(stream, "stream") || weir__missing(out, "out")) {
-        return WEIR_INVALID;
+    if (weir__stream_unfit(stream) || weir__missing(out, "out")) {
+        return weir__refused();
     }
     bool open = weir__lamp_is_open(&stream->lamp);
     weir_status status = weir__lamp_open(&stream->lamp, out); /* J3 -> J4 */
@@ -260,7 +260,7 @@ weir_status weir_stream_fd(weir_stream *stream, int *out) {
 }
 
 weir_reason weir_stream_reason(const weir_stream *stream) {
-    if (weir__missing(stream, "stream")) {
+    if (weir__stream_unfit(stream)) {
         return WEIR_REASON_NORMAL;
     }
     return stream->over ? stream->reason : WEIR_REASON_NORMAL;

@@ -213,8 +213,8 @@ static weir_status make_supervisor(struct weir__supervisor *supervisor,
 
 weir_status weir_supervisor_start(weir_runtime *runtime, const weir_supervisor_options *options,
                                   weir_ref *out) {
-    if (weir__missing(runtime, "runtime")) {
-        return WEIR_INVALID;
+    if (weir__unfit(runtime)) {
+        return weir__refused();
     }
     struct weir__supervisor supervisor;
     weir_ref ref;

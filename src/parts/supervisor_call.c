@@ -222,8 +222,8 @@ static weir_status wait_for_change(weir_runtime *runtime, weir_ref supervisor,
 weir_status weir_supervisor_children(weir_runtime *runtime, weir_ref supervisor,
                                      uint64_t timeout_ns, weir_supervised_info *out, size_t room,
                                      size_t *count) {
-    if (weir__missing(runtime, "runtime")) {
-        return WEIR_INVALID;
+    if (weir__unfit(runtime)) {
+        return weir__refused();
     }
     if (count == NULL || (out == NULL && room > 0)) {
         return weir__refuse(WEIR_INVALID, "%s must not be NULL", count == NULL ? "count" : "out");
@@ -267,8 +267,8 @@ weir_status weir_supervisor_child(weir_runtime *runtime, weir_ref supervisor, ui
 weir_status weir_supervisor_start_child(weir_runtime *runtime, weir_ref supervisor,
                                         const weir_supervised *child, uint64_t timeout_ns,
                                         uint32_t *number, weir_ref *out) {
-    if (weir__missing(runtime, "runtime") || weir__missing(child, "child")) {
-        return WEIR_INVALID;
+    if (weir__unfit(runtime) || weir__missing(child, "child")) {
+        return weir__refused();
     }
     struct weir__child *copy;
     weir_status status = weir__child_copy(runtime, child, SIZE_MAX, &copy);

@@ -275,6 +275,18 @@ struct weir_pool {
     WEIR__APART uint64_t holds_met; /* the thread's, alone: the same, as it has seen */
 };
 
+/* True, and a refusal: there is none, or it is of the parent of this process. */
+static inline bool weir__pool_unfit(const weir_pool *pool) {
+    return weir__missing(pool, "pool") ||
+           (weir__is_child() && weir__forked(pool->quay.runtime->forks));
+}
+
+/* True, and a refusal: there is none, or it is of the parent of this process. */
+static inline bool weir__task_unfit(const weir_task *self) {
+    return weir__missing(self, "self") ||
+           (weir__is_child() && weir__forked(self->pool->quay.runtime->forks));
+}
+
 static inline bool weir__task_has_threads(const weir_pool *pool) {
     return pool->options.threads > 0;
 }

@@ -141,8 +141,8 @@ static weir_status refuse_dead(void) {
 }
 
 weir_status weir_pool_start_child(weir_pool *pool, const void *event, weir_child *out) {
-    if (weir__missing(pool, "pool") || weir__missing(event, "event")) {
-        return WEIR_INVALID;
+    if (weir__pool_unfit(pool) || weir__missing(event, "event")) {
+        return weir__refused();
     }
     if (weir__load_relaxed_u32(&pool->dead) != 0) {
         return refuse_dead();
@@ -198,8 +198,8 @@ static weir_status refuse_child(weir_child child) {
 }
 
 weir_status weir_pool_end_child(weir_pool *pool, weir_child child) {
-    if (weir__missing(pool, "pool")) {
-        return WEIR_INVALID;
+    if (weir__pool_unfit(pool)) {
+        return weir__refused();
     }
     if (child.place >= weir__load_acquire_u32(&pool->used)) { /* G3 -> G4 */
         return refuse_child(child);
@@ -250,7 +250,7 @@ static bool look_at_child(const weir_task *task, weir_child_info *out) {
 }
 
 size_t weir_pool_children(const weir_pool *pool, weir_child_info *list, size_t room) {
-    if (weir__missing(pool, "pool")) {
+    if (weir__pool_unfit(pool)) {
         return 0;
     }
     uint32_t used = weir__load_acquire_u32(&pool->used); /* G3 -> G4 */
@@ -279,8 +279,8 @@ void weir__task_end_waiting(weir_pool *pool, const uint64_t *but) {
 }
 
 weir_status weir_pool_count(const weir_pool *pool, weir_pool_counts *out) {
-    if (weir__missing(pool, "pool") || weir__missing(out, "out")) {
-        return WEIR_INVALID;
+    if (weir__pool_unfit(pool) || weir__missing(out, "out")) {
+        return weir__refused();
     }
     weir_pool_counts counts = {.specs = 1};
     uint32_t used = weir__load_acquire_u32(&pool->used); /* G3 -> G4 */
@@ -300,7 +300,7 @@ weir_status weir_pool_count(const weir_pool *pool, weir_pool_counts *out) {
 }
 
 size_t weir_pool_threads(const weir_pool *pool) {
-    if (weir__missing(pool, "pool")) {
+    if (weir__pool_unfit(pool)) {
         return 0;
     }
     return pool->options.threads;

@@ -12,8 +12,8 @@
 /* ---- on the task's thread ------------------------------------------------ */
 
 weir_status weir_task_emit(weir_task *self, const void *events, size_t count) {
-    if (weir__missing(self, "self") || (count > 0 && weir__missing(events, "events"))) {
-        return WEIR_INVALID;
+    if (weir__task_unfit(self) || (count > 0 && weir__missing(events, "events"))) {
+        return weir__refused();
     }
     const weir_pool *pool = self->pool;
     if (!weir__task_emits(pool)) {

@@ -271,9 +271,9 @@ static struct weir__iteration *make_iteration(const weir_runtime *runtime,
 
 weir_status weir_pool_iterate(weir_runtime *runtime, const weir_iterator_options *options,
                               weir_pool **out, weir_ref *stage) {
-    if (weir__missing(runtime, "runtime") || weir__missing(options, "options") ||
-        weir__missing(out, "out") || weir__missing((void *)(uintptr_t)options->next, "next")) {
-        return WEIR_INVALID;
+    if (weir__unfit(runtime) || weir__missing(options, "options") || weir__missing(out, "out") ||
+        weir__missing((void *)(uintptr_t)options->next, "next")) {
+        return weir__refused();
     }
     if (WEIR__RESERVED_SET(options, "weir_iterator_options")) {
         return WEIR_INVALID;

@@ -331,9 +331,8 @@ weir_status weir__task_open_ways(weir_runtime *runtime, const weir_pool_options 
 
 weir_status weir_pool_open(weir_runtime *runtime, const weir_pool_options *options, weir_pool **out,
                            weir_ref *stage) {
-    if (weir__missing(runtime, "runtime") || weir__missing(options, "options") ||
-        weir__missing(out, "out")) {
-        return WEIR_INVALID;
+    if (weir__unfit(runtime) || weir__missing(options, "options") || weir__missing(out, "out")) {
+        return weir__refused();
     }
     return weir__task_open_pool(runtime, options, NULL, out, stage);
 }
@@ -358,7 +357,7 @@ static weir_status close_pool(weir_pool *pool, uint64_t timeout_ns, size_t *runn
 }
 
 weir_status weir_pool_close(weir_pool *pool, size_t *running) {
-    if (pool == NULL) {
+    if (pool == NULL || weir__pool_unfit(pool)) {
         if (running != NULL) {
             *running = 0;
         }

@@ -73,15 +73,15 @@ void weir__task_thread(void *argument) {
 }
 
 bool weir_task_ending(const weir_task *self) {
-    if (weir__missing(self, "self")) {
+    if (weir__task_unfit(self)) {
         return false;
     }
     return weir__task_is_ending(weir__load_relaxed_u64(&self->word));
 }
 
 weir_status weir_task_take(weir_task *self, void *event) {
-    if (weir__missing(self, "self") || weir__missing(event, "event")) {
-        return WEIR_INVALID;
+    if (weir__task_unfit(self) || weir__missing(event, "event")) {
+        return weir__refused();
     }
     struct weir__lifted *lifted = &self->lifted;
     bool again = lifted->taken;
@@ -98,14 +98,14 @@ weir_status weir_task_take(weir_task *self, void *event) {
 }
 
 unsigned weir_task_attempt(const weir_task *self) {
-    if (weir__missing(self, "self")) {
+    if (weir__task_unfit(self)) {
         return 0;
     }
     return self->attempt;
 }
 
 weir_child weir_task_child(const weir_task *self) {
-    if (weir__missing(self, "self")) {
+    if (weir__task_unfit(self)) {
         return (weir_child){0};
     }
     return weir__task_child(self);

@@ -130,9 +130,9 @@ static weir_status check_window(const weir_window_options *options, size_t most)
 
 weir_status weir_window_start(weir_runtime *runtime, const weir_window_options *options,
                               weir_ref *out) {
-    if (weir__missing(runtime, "runtime") || weir__missing(options, "options") ||
+    if (weir__unfit(runtime) || weir__missing(options, "options") ||
         WEIR__RESERVED_SET(options, "weir_window_options")) {
-        return WEIR_INVALID;
+        return weir__refused();
     }
     weir_window_options given = *options;
     given.most = options->most != 0 ? options->most : MOST_DEFAULT;

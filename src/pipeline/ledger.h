@@ -68,6 +68,7 @@ _Static_assert(sizeof(struct weir__record) == WEIR__WEIGHT_MASK + 1,
 
 /* Where settled records go. */
 struct weir__ledger {
+    uint32_t forks; /* constant: base/forked.h */
     /* `count` records, in runs whose heads are first..last by next, are the ledger's from now on.
      * Any thread. */
     void (*took)(struct weir__ledger *ledger, struct weir__record *first, struct weir__record *last,

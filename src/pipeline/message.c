@@ -85,13 +85,13 @@ bool weir__message_set(struct weir__giver giver, weir_message *message, const vo
 }
 
 char *weir_message_room(weir_stage *self, weir_message *message, size_t count) {
-    return weir__missing(self, "self") || weir__missing(message, "message")
+    return weir__self_unfit(self) || weir__missing(message, "message")
                ? NULL
                : weir__message_room((struct weir__giver){.self = self}, message, count);
 }
 
 bool weir_message_set(weir_stage *self, weir_message *message, const void *data, size_t count) {
-    return !weir__missing(self, "self") && !weir__missing(message, "message") &&
+    return !weir__self_unfit(self) && !weir__missing(message, "message") &&
            weir__message_set((struct weir__giver){.self = self}, message, data, count);
 }
 
@@ -107,8 +107,14 @@ void weir_message_more(weir_message *of, weir_message *more) {
     weir__room_hold(more->room);
 }
 
+/* Whoever is told of the first is told of all, as a rule. */
+static bool are_forked(const weir_message *messages) {
+    return weir__is_child() && messages->ack != 0 &&
+           weir__forked(weir__message_record(messages->ack)->ledger->forks);
+}
+
 void weir_message_settle(const weir_message *messages, size_t count, weir_discard why) {
-    if (count > 0 && !weir__missing(messages, "messages")) {
+    if (count > 0 && !weir__missing(messages, "messages") && !are_forked(messages)) {
         weir__message_drop(NULL, messages, count, why);
     }
 }
@@ -137,6 +143,6 @@ bool weir__message_ack(struct weir__giver giver, weir_message *message) {
 }
 
 bool weir_message_ack(weir_stage *self, weir_message *message) {
-    return !weir__missing(self, "self") && !weir__missing(message, "message") &&
+    return !weir__self_unfit(self) && !weir__missing(message, "message") &&
            weir__message_ack((struct weir__giver){.self = self}, message);
 }

@@ -179,6 +179,12 @@ static inline void weir__pipeline_tally(weir_pipeline *pipeline, size_t at, uint
 }
 
 /* Its stage, as it was last started; {0}: it was not. */
+/* True, and a refusal: there is none, or it is of the parent of this process. */
+static inline bool weir__pipeline_unfit(const weir_pipeline *pipeline) {
+    return weir__missing(pipeline, "pipeline") ||
+           (weir__is_child() && weir__forked(pipeline->runtime->forks));
+}
+
 static inline weir_ref weir__member_ref(const struct weir__member *member) {
     return (weir_ref){weir__load_relaxed_u64(&member->ref)};
 }

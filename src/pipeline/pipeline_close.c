@@ -201,7 +201,7 @@ static void drain_at_last(weir_pipeline *pipeline, uint64_t deadline) {
 }
 
 weir_status weir_pipeline_close(weir_pipeline *pipeline, weir_pipeline_stats *stats) {
-    if (pipeline == NULL) {
+    if (pipeline == NULL || weir__pipeline_unfit(pipeline)) {
         return WEIR_OK;
     }
     weir_runtime *runtime = pipeline->runtime;

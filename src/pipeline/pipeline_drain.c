@@ -154,8 +154,8 @@ weir_status weir__pipeline_drain(weir_pipeline *pipeline, uint64_t deadline) {
 }
 
 weir_status weir_pipeline_drain(weir_pipeline *pipeline, uint64_t timeout_ns) {
-    if (weir__missing(pipeline, "pipeline")) {
-        return WEIR_INVALID;
+    if (weir__pipeline_unfit(pipeline)) {
+        return weir__refused();
     }
     weir_status status = weir__stepping_begin_from(pipeline->runtime, "weir_pipeline_drain");
     if (status == WEIR_OK) {
@@ -266,8 +266,8 @@ static weir_status tell_how_over(const weir_pipeline *pipeline) {
 }
 
 weir_status weir_pipeline_await(weir_pipeline *pipeline, uint64_t timeout_ns) {
-    if (weir__missing(pipeline, "pipeline")) {
-        return WEIR_INVALID;
+    if (weir__pipeline_unfit(pipeline)) {
+        return weir__refused();
     }
     weir_status status = weir__stepping_begin_from(pipeline->runtime, "weir_pipeline_await");
     if (status != WEIR_OK) {

@@ -19,7 +19,7 @@ bool weir__member_lives(const struct weir__member *member) {
 
 size_t weir_pipeline_topology(const weir_pipeline *pipeline, weir_pipeline_stage *out,
                               size_t room) {
-    if (weir__missing(pipeline, "pipeline") || (room > 0 && weir__missing(out, "out"))) {
+    if (weir__pipeline_unfit(pipeline) || (room > 0 && weir__missing(out, "out"))) {
         return 0;
     }
     for (size_t i = 0; i < pipeline->member_count && i < room; i++) {
@@ -38,7 +38,7 @@ size_t weir_pipeline_topology(const weir_pipeline *pipeline, weir_pipeline_stage
 }
 
 bool weir_pipeline_running(const weir_pipeline *pipeline) {
-    if (weir__missing(pipeline, "pipeline")) {
+    if (weir__pipeline_unfit(pipeline)) {
         return false;
     }
     bool all = true;
@@ -67,8 +67,8 @@ void weir__pipeline_add_source(weir_pipeline_stats *stats, const weir_source *so
 }
 
 weir_status weir_pipeline_read_stats(const weir_pipeline *pipeline, weir_pipeline_stats *out) {
-    if (weir__missing(pipeline, "pipeline") || weir__missing(out, "out")) {
-        return WEIR_INVALID;
+    if (weir__pipeline_unfit(pipeline) || weir__missing(out, "out")) {
+        return weir__refused();
     }
     uint64_t figures[WEIR__TALLIES];
     for (size_t i = 0; i < WEIR__TALLIES; i++) {

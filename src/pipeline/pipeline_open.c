@@ -182,9 +182,8 @@ static weir_status check_outside_of_callbacks(const weir_runtime *runtime) {
 
 weir_status weir_pipeline_open(weir_runtime *runtime, const weir_pipeline_options *options,
                                weir_pipeline **out) {
-    if (weir__missing(runtime, "runtime") || weir__missing(options, "options") ||
-        weir__missing(out, "out")) {
-        return WEIR_INVALID;
+    if (weir__unfit(runtime) || weir__missing(options, "options") || weir__missing(out, "out")) {
+        return weir__refused();
     }
     weir_status status = check_outside_of_callbacks(runtime);
     if (status == WEIR_OK) {

@@ -48,8 +48,8 @@ static weir_status push_settled(weir_pipeline *pipeline, const weir_message *mes
 
 weir_status weir_pipeline_push(weir_pipeline *pipeline, const weir_message *messages,
                                size_t count) {
-    if (weir__missing(pipeline, "pipeline") || (count > 0 && weir__missing(messages, "messages"))) {
-        return WEIR_INVALID;
+    if (weir__pipeline_unfit(pipeline) || (count > 0 && weir__missing(messages, "messages"))) {
+        return weir__refused();
     }
     return count == 0 ? WEIR_OK : push_settled(pipeline, messages, count, NULL, NULL);
 }
@@ -131,9 +131,9 @@ static weir_status push_test(weir_pipeline *pipeline, const weir_message *messag
 
 weir_status weir_pipeline_test(weir_pipeline *pipeline, const weir_message *messages, size_t count,
                                weir_batch_mode mode, uint64_t timeout_ns, weir_outcome *outcomes) {
-    if (weir__missing(pipeline, "pipeline") || weir__missing(messages, "messages") ||
+    if (weir__pipeline_unfit(pipeline) || weir__missing(messages, "messages") ||
         weir__missing(outcomes, "outcomes")) {
-        return WEIR_INVALID;
+        return weir__refused();
     }
     if ((unsigned)mode > WEIR_BATCH_FLUSH) {
         return weir__refuse(WEIR_INVALID,

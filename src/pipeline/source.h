@@ -235,20 +235,34 @@ static inline uint32_t weir__receipt_place(const weir_source *source,
     return (uint32_t)(receipt - source->receipts) + 1;
 }
 
+/* True, and a refusal: there is none, or it is of the parent of this process. */
+static inline bool weir__source_unfit(const weir_source *source) {
+    return weir__missing(source, "source") ||
+           (weir__is_child() && weir__forked(source->quay.runtime->forks));
+}
+
 static inline bool weir__source_has_ended(const weir_source *source) {
     return weir__load_relaxed_u32(&source->ended) != 0 ||
            weir__load_relaxed_u32(&source->gone) != 0;
 }
 
+/* True, and a refusal: there is none, or it is of the parent of this process. */
+static inline bool weir__pull_unfit(const weir_pull *pull) {
+    return weir__missing(pull, "pull") ||
+           (weir__is_child() && weir__forked(pull->source->quay.runtime->forks));
+}
+
 /* Around each call of the driver's: an errand for the runtime, where that is on no worker.  A
  * refusal that is there when it returns is the driver's, of why. */
 static inline void weir__driver_enter(const weir_source *source, struct weir__errand *errand) {
+    errand->runtime = source->quay.runtime;
     if (weir__here == NULL) {
         weir__errand_begin(errand, source->quay.runtime, "driver");
     }
     weir__refusal_clear();
 }
 static inline void weir__driver_leave(const struct weir__errand *errand) {
+    weir__runtime_forked(errand->runtime, "driver");
     if (weir__here == NULL) {
         weir__errand_end(errand);
     }

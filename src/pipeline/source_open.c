@@ -183,6 +183,7 @@ static weir_source *make_source(weir_runtime *runtime, const weir_source_options
     fill_driver(source, options->driver);
     fill_source(source, options);
     source->threaded = source->driven && weir__quay_has_threads(&source->quay);
+    source->ledger.forks = weir__forks;
     source->ledger.took = weir__source_took;
     source->keeper = weir__source_keeper;
     source->pages.allocator = &runtime->allocator;
@@ -284,9 +285,8 @@ weir_status weir_source_open(weir_runtime *runtime, const weir_source_options *o
 weir_status weir__source_open(weir_runtime *runtime, const weir_source_options *options,
                               const struct weir__source_kin *kin, weir_source **out,
                               weir_ref *stage) {
-    if (weir__missing(runtime, "runtime") || weir__missing(options, "options") ||
-        weir__missing(out, "out")) {
-        return WEIR_INVALID;
+    if (weir__unfit(runtime) || weir__missing(options, "options") || weir__missing(out, "out")) {
+        return weir__refused();
     }
     weir_status status = check_source_options(options);
     if (status != WEIR_OK) {
@@ -322,13 +322,13 @@ weir_status weir__source_open(weir_runtime *runtime, const weir_source_options *
 /* ---- ending --------------------------------------------------------------------- */
 
 bool weir_source_over(const weir_source *source) {
-    return weir__missing(source, "source") ||
+    return weir__source_unfit(source) ||
            weir__load_acquire_u32(&source->over) != 0; /* SO5 -> SO6 */
 }
 
 weir_status weir_source_finish(weir_source *source, uint64_t within_ns) {
-    if (weir__missing(source, "source")) {
-        return WEIR_INVALID;
+    if (weir__source_unfit(source)) {
+        return weir__refused();
     }
     weir__source_ask_end(source, within_ns == 0 ? source->options.shutdown_ns : within_ns);
     return WEIR_OK;
@@ -363,8 +363,8 @@ static weir_status end_and_wait(weir_source *source, uint64_t within_ns, uint64_
 }
 
 weir_status weir_source_drain(weir_source *source, uint64_t within_ns, uint64_t timeout_ns) {
-    if (weir__missing(source, "source")) {
-        return WEIR_INVALID;
+    if (weir__source_unfit(source)) {
+        return weir__refused();
     }
     uint64_t within = within_ns == 0 ? source->options.shutdown_ns : within_ns;
     return end_and_wait(source, within, timeout_ns, "weir_source_drain");
@@ -382,7 +382,7 @@ static uint64_t time_to_end(const weir_source *source) {
 }
 
 weir_status weir_source_close(weir_source *source) {
-    if (source == NULL) {
+    if (source == NULL || weir__source_unfit(source)) {
         return WEIR_OK;
     }
     bool over = weir_source_over(source);
@@ -406,8 +406,8 @@ weir_status weir_source_close(weir_source *source) {
 /* ---- what it has done ----------------------------------------------------------- */
 
 weir_status weir_source_statistics(const weir_source *source, weir_source_stats *out) {
-    if (weir__missing(source, "source") || weir__missing(out, "out")) {
-        return WEIR_INVALID;
+    if (weir__source_unfit(source) || weir__missing(out, "out")) {
+        return weir__refused();
     }
     const uint64_t *from = (const uint64_t *)(const void *)&source->stats;
     uint64_t *to = (uint64_t *)(void *)out;

@@ -173,7 +173,7 @@ static bool has_pull_room(weir_pull *pull) {
 }
 
 bool weir_pull_add(weir_pull *pull, const weir_incoming *incoming) {
-    if (weir__missing(pull, "pull") || weir__missing(incoming, "incoming")) {
+    if (weir__pull_unfit(pull) || weir__missing(incoming, "incoming")) {
         return false;
     }
     weir_source *source = pull->source;
@@ -190,14 +190,14 @@ bool weir_pull_add(weir_pull *pull, const weir_incoming *incoming) {
 }
 
 uint64_t weir_pull_room(const weir_pull *pull) {
-    if (weir__missing(pull, "pull") || weir__source_has_ended(pull->source)) {
+    if (weir__pull_unfit(pull) || weir__source_has_ended(pull->source)) {
         return 0;
     }
     return weir__source_room(pull->source);
 }
 
 void weir_pull_flush(weir_pull *pull) {
-    if (!weir__missing(pull, "pull")) {
+    if (!weir__pull_unfit(pull)) {
         weir__source_send(pull->source);
     }
 }
@@ -205,7 +205,7 @@ void weir_pull_flush(weir_pull *pull) {
 void weir_pull_log(const weir_pull *pull, weir_log_level level, const char *format, ...) {
     char what[512];
     va_list arguments;
-    if (weir__missing(pull, "pull") || weir__missing(format, "format")) {
+    if (weir__pull_unfit(pull) || weir__missing(format, "format")) {
         return;
     }
     va_start(arguments, format);
@@ -215,11 +215,11 @@ void weir_pull_log(const weir_pull *pull, weir_log_level level, const char *form
 }
 
 bool weir_pull_stopping(const weir_pull *pull) {
-    return !weir__missing(pull, "pull") && weir__source_has_ended(pull->source);
+    return !weir__pull_unfit(pull) && weir__source_has_ended(pull->source);
 }
 
 bool weir_pull_lane_full(const weir_pull *pull, uint32_t lane) {
-    if (weir__missing(pull, "pull")) {
+    if (weir__pull_unfit(pull)) {
         return false;
     }
     const struct weir__lane *found = weir__lane_find(pull->source, lane);
@@ -263,7 +263,7 @@ static void wait_for_lane(weir_source *source, uint32_t lane, uint64_t deadline)
 }
 
 void weir_pull_revoke(weir_pull *pull, uint32_t lane, uint64_t wait_ns) {
-    if (weir__missing(pull, "pull")) {
+    if (weir__pull_unfit(pull)) {
         return;
     }
     weir_source *source = pull->source;

@@ -134,7 +134,7 @@ static struct source_push *make_push(weir_source *source, const weir_message *me
         return NULL;
     }
     char *base = (char *)push;
-    *push = (struct source_push){.ledger = {.took = push_took},
+    *push = (struct source_push){.ledger = {.forks = weir__forks, .took = push_took},
                                  .source = source,
                                  .left = count,
                                  .count = count,
@@ -168,8 +168,8 @@ static weir_status push_all(weir_source *source, struct source_push *push, uint6
 
 weir_status weir_source_push(weir_source *source, const weir_message *messages, size_t count,
                              uint64_t timeout_ns, weir_pushed *settled, void *context) {
-    if (weir__missing(source, "source") || (count > 0 && weir__missing(messages, "messages"))) {
-        return WEIR_INVALID;
+    if (weir__source_unfit(source) || (count > 0 && weir__missing(messages, "messages"))) {
+        return weir__refused();
     }
     if (count == 0) {
         if (settled != NULL) {

@@ -111,7 +111,7 @@ void weir__work_end_task(struct weir_work *work, weir_task *self, bool well) {
 
 /* False, and a refusal: there is no memory for what it makes. */
 static bool has_made(weir_work *work) {
-    if (weir__missing(work, "work")) {
+    if (weir__missing(work, "work") || weir__pipeline_unfit(work->processor->member->pipeline)) {
         return false;
     }
     if (work->made == NULL) {

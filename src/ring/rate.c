@@ -183,6 +183,7 @@ struct weir_rate *weir__rate_make(const struct weir__allocator *allocator,
     struct weir__rate_terms terms = terms_from(options, now_ns);
     rate->allocator = *allocator;
     rate->refs = 1;
+    rate->forks = weir__forks;
     write_terms(rate, 0, &terms);
     return rate;
 }

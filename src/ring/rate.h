@@ -70,6 +70,7 @@
 #define WEIR__RING_RATE_H
 
 #include "base/attributes.h"
+#include "base/forked.h"
 #include "memory/allocator.h"
 
 #include <stdbool.h>
@@ -115,11 +116,17 @@ struct weir_rate {
     struct weir__allocator allocator;
     /* runtime/rates.c, under its lock */
     weir_runtime
-        *runtime; /* whose clock it has and whose stages share it; NULL: any with real time */
-    bool bound;   /* it was opened for one                                             */
-    bool closed;  /* by its owner */
+        *runtime;   /* whose clock it has and whose stages share it; NULL: any with real time */
+    bool bound;     /* it was opened for one                                             */
+    bool closed;    /* by its owner */
+    uint32_t forks; /* constant: base/forked.h */
     struct weir__rate_user *users;
 };
+
+/* True, and a refusal: there is none, or it is of the parent of this process. */
+static inline bool weir__rate_unfit(const struct weir_rate *rate) {
+    return weir__missing(rate, "rate") || weir__forked(rate->forks);
+}
 
 /* options: checked and filled in.  NULL: no memory.  One reference. */
 struct weir_rate *weir__rate_make(const struct weir__allocator *allocator,

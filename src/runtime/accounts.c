@@ -30,7 +30,7 @@ static void add_owned(weir_accounts *sum, const struct weir__pool *pool) {
 
 uint64_t weir_runtime_dropped(const weir_runtime *runtime, weir_discard why) {
     uint64_t sum = 0;
-    if (weir__missing(runtime, "runtime") || (unsigned)why >= WEIR_DISCARD_CAUSES) {
+    if (weir__unfit(runtime) || (unsigned)why >= WEIR_DISCARD_CAUSES) {
         return 0;
     }
     for (unsigned i = 0; i < weir__runtime_all(runtime); i++) {
@@ -54,8 +54,8 @@ static uint64_t blocks_live(const weir_runtime *runtime) {
 }
 
 weir_status weir_runtime_accounts(const weir_runtime *runtime, weir_accounts *out) {
-    if (weir__missing(runtime, "runtime") || weir__missing(out, "out")) {
-        return WEIR_INVALID;
+    if (weir__unfit(runtime) || weir__missing(out, "out")) {
+        return weir__refused();
     }
     weir_accounts sum = {0};
     uint64_t sent = 0;

@@ -38,8 +38,8 @@ weir_status weir_call(weir_runtime *runtime, weir_ref stage, const void *request
 }
 
 weir_status weir_reply(weir_runtime *runtime, weir_from from, const void *answer, size_t bytes) {
-    if (weir__missing(runtime, "runtime")) {
-        return WEIR_INVALID;
+    if (weir__unfit(runtime)) {
+        return weir__refused();
     }
     if (answer == NULL && bytes > 0) {
         return weir__refuse(WEIR_INVALID, "answer must not be NULL when bytes is %zu", bytes);

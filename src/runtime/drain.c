@@ -182,6 +182,15 @@ void weir__drain_close(weir_runtime *runtime) {
     }
 }
 
+/* Those before it may be half linked. */
+void weir__drain_leave(weir_runtime *runtime) {
+    struct weir__drain *drain = weir__load_acquire_ptr(&runtime->drain); /* T13 -> T14 */
+    if (drain != NULL && drain->event >= 0) {
+        weir__event_close(drain->event);
+        drain->event = -1;
+    }
+}
+
 /* ---- beginning ------------------------------------------------------------- */
 
 /* Nothing has begun unless WEIR_OK. */
@@ -242,8 +251,8 @@ weir_status weir_runtime_drain_begin(weir_runtime *runtime, uint64_t timeout_ns,
                                      void (*done)(void *context, weir_status status,
                                                   const weir_drain_report *report),
                                      void *context, int *fd) {
-    if (weir__missing(runtime, "runtime")) {
-        return WEIR_INVALID;
+    if (weir__unfit(runtime)) {
+        return weir__refused();
     }
     struct weir__drain *drain = weir__alloc_zeroed(&runtime->allocator, sizeof *drain, 16);
     if (drain == NULL) {

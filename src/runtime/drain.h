@@ -19,6 +19,9 @@ bool weir__drain_step(weir_runtime *runtime, bool rests);
 /* The runtime closes, and all stages have ended: whether every `done` has returned, which may
  * have asked for something.  Then there is no other to begin. */
 bool weir__drain_told(weir_runtime *runtime);
+
+/* In a child of fork: closes the descriptor of the last drain. */
+void weir__drain_leave(weir_runtime *runtime);
 void weir__drain_close(weir_runtime *runtime);
 
 #endif

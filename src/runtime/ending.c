@@ -91,8 +91,8 @@ weir_status weir_busy(weir_runtime *runtime, weir_ref stage, weir_token *out) {
 }
 
 weir_status weir_done(weir_runtime *runtime, weir_token token) {
-    if (weir__missing(runtime, "runtime")) {
-        return WEIR_INVALID;
+    if (weir__unfit(runtime)) {
+        return weir__refused();
     }
     weir__fetch_add_u32(&runtime->givers, 1); /* T15 -> T16 */
     struct weir__token *back = weir__tokens_claim(&runtime->tokens, token);
@@ -153,7 +153,7 @@ weir_status weir_feeds(weir_runtime *runtime, weir_ref feeder, weir_ref stage) {
 /* ---- asking whether ------------------------------------------------------ */
 
 bool weir_ending(const weir_runtime *runtime, weir_ref stage) {
-    if (weir__missing(runtime, "runtime") || weir__is_starting(runtime, stage)) {
+    if (weir__unfit(runtime) || weir__is_starting(runtime, stage)) {
         return runtime == NULL;
     }
     const struct weir__slot *slot = weir__registry_find(&runtime->registry, stage);
@@ -176,8 +176,8 @@ static weir_status check_was_one(const weir_runtime *runtime, weir_ref stage) {
 weir_status weir_wait(weir_runtime *runtime, weir_ref stage, uint64_t timeout_ns,
                       weir_reason *reason) {
     weir_reason told = WEIR_REASON_NOPROC;
-    if (weir__missing(runtime, "runtime")) {
-        return WEIR_INVALID;
+    if (weir__unfit(runtime)) {
+        return weir__refused();
     }
     weir_status status = check_was_one(runtime, stage);
     if (status != WEIR_OK) {
@@ -204,8 +204,8 @@ static weir_status post_ender(weir_runtime *runtime, weir_ref stage,
 weir_status weir_on_end(weir_runtime *runtime, weir_ref stage,
                         void (*ended)(void *context, weir_ref stage, weir_reason reason),
                         void *context) {
-    if (weir__missing(runtime, "runtime")) {
-        return WEIR_INVALID;
+    if (weir__unfit(runtime)) {
+        return weir__refused();
     }
     if (ended == NULL) {
         return weir__refuse(WEIR_INVALID, "ended must not be NULL");
@@ -222,8 +222,8 @@ static void signal_end(void *context, weir_ref stage, weir_reason reason) {
 }
 
 weir_status weir_end_fd(weir_runtime *runtime, weir_ref stage, int *out) {
-    if (weir__missing(runtime, "runtime") || weir__missing(out, "out")) {
-        return WEIR_INVALID;
+    if (weir__unfit(runtime) || weir__missing(out, "out")) {
+        return weir__refused();
     }
     int ours = weir__event_open();
     int theirs = ours < 0 ? ours : weir__event_copy(ours);

@@ -5,6 +5,7 @@
 #include "runtime/errand.h"
 
 #include "base/refusal.h"
+#include "runtime/runtime.h"
 #include "stage/stage.h"
 
 _Thread_local const struct weir__errand *weir__errands;
@@ -16,6 +17,7 @@ void weir__errand_begin(struct weir__errand *errand, const weir_runtime *runtime
 }
 
 void weir__errand_end(const struct weir__errand *errand) {
+    weir__runtime_forked(errand->runtime, errand->what);
     weir__errands = errand->outer;
 }
 
@@ -47,8 +49,8 @@ static weir_status refuse_in_errand(const char *call, const char *what) {
 }
 
 weir_status weir__check_outside(const weir_runtime *runtime, const char *call) {
-    if (weir__missing(runtime, "runtime")) {
-        return WEIR_INVALID;
+    if (weir__unfit(runtime)) {
+        return weir__refused();
     }
     if (weir__here != NULL) {
         return refuse_in_errand(call, "worker");

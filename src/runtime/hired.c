@@ -88,6 +88,7 @@ static void work(void *argument) {
     }
     call_hook(hired, "on_start", options->on_start);
     hired->run(hired->argument);
+    weir__runtime_forked(hired->runtime, "callback"); /* one that told nobody */
     call_hook(hired, "on_stop", options->on_stop);
 }
 

@@ -43,9 +43,8 @@ weir_status weir_info(weir_runtime *runtime, weir_ref stage, const void *message
 
 static weir_status post_event(weir_runtime *runtime, weir_ref stage, enum weir__mail_kind kind,
                               const weir_event_type *type, const void *event) {
-    if (weir__missing(runtime, "runtime") || weir__missing(type, "type") ||
-        weir__missing(event, "event")) {
-        return WEIR_INVALID;
+    if (weir__unfit(runtime) || weir__missing(type, "type") || weir__missing(event, "event")) {
+        return weir__refused();
     }
     weir_status status = weir__options_type(type);
     if (status != WEIR_OK) {
@@ -80,6 +79,9 @@ weir_status weir_stop(weir_runtime *runtime, weir_ref stage, weir_reason reason)
 }
 
 weir_status weir_demand(weir_runtime *runtime, weir_ref stage, weir_demand_mode mode) {
+    if (weir__unfit(runtime)) {
+        return weir__refused();
+    }
     weir_kind kind = weir__ref_kind(stage); /* 0: the reference of no stage */
     if (kind == WEIR_PRODUCER_CONSUMER || kind == WEIR_CONSUMER) {
         return weir__refuse(WEIR_NOT_A_PRODUCER, "only a producer has a demand mode");

@@ -211,8 +211,8 @@ void weir__names_drop(struct weir__names *names, weir_ref ref) {
 }
 
 weir_status weir_register(weir_runtime *runtime, weir_ref stage, const char *name) {
-    if (weir__missing(runtime, "runtime")) {
-        return WEIR_INVALID;
+    if (weir__unfit(runtime)) {
+        return weir__refused();
     }
     weir_status status = check_name(name);
     status = status != WEIR_OK ? status : weir__check_alive(runtime, stage, "stage");
@@ -229,8 +229,8 @@ static weir_status refuse_unknown(const char *name) {
 }
 
 weir_status weir_unregister(weir_runtime *runtime, const char *name) {
-    if (weir__missing(runtime, "runtime")) {
-        return WEIR_INVALID;
+    if (weir__unfit(runtime)) {
+        return weir__refused();
     }
     weir_status status = check_name(name);
     if (status != WEIR_OK) {
@@ -249,8 +249,8 @@ weir_status weir_unregister(weir_runtime *runtime, const char *name) {
 }
 
 weir_status weir_whereis(weir_runtime *runtime, const char *name, weir_ref *out) {
-    if (weir__missing(runtime, "runtime")) {
-        return WEIR_INVALID;
+    if (weir__unfit(runtime)) {
+        return weir__refused();
     }
     weir_status status = check_name(name);
     status = status != WEIR_OK ? status : weir__check_given(out, "out");

@@ -185,8 +185,8 @@ static weir_ref look_up_output(weir_runtime *runtime, weir_ref stage, unsigned o
 weir_status weir_stage_output(weir_runtime *runtime, weir_ref stage, unsigned output,
                               weir_ref *out) {
     unsigned count = 0;
-    if (weir__missing(runtime, "runtime") || weir__missing(out, "out")) {
-        return WEIR_INVALID;
+    if (weir__unfit(runtime) || weir__missing(out, "out")) {
+        return weir__refused();
     }
     weir_ref found = output == 0 ? stage : look_up_output(runtime, stage, output, &count);
     if (weir__registry_find(&runtime->registry, stage) == NULL) { /* behind the look-up: its end */

@@ -154,6 +154,10 @@ unsigned weir__pins_take(const struct weir__pins *pins, unsigned worker) {
     return core;
 }
 
+void weir__pins_forget(void) {
+    memset(&process, 0, sizeof process);
+}
+
 void weir__pins_give(unsigned core) {
     weir__lock(&process.lock);
     process.used[core]--;

@@ -38,6 +38,9 @@ weir_status weir__pins_open_in(struct weir__pins *pins, const weir_runtime_optio
 /* A core for the worker of that number. */
 unsigned weir__pins_take(const struct weir__pins *pins, unsigned worker);
 
+/* In a child of fork: no thread here has any. */
+void weir__pins_forget(void);
+
 /* A core is given back: one pin of it. */
 void weir__pins_give(unsigned core);
 

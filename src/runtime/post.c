@@ -31,8 +31,8 @@ static weir_status refuse_gone(weir_ref ref, const char *what) {
 }
 
 weir_status weir__check_alive(const weir_runtime *runtime, weir_ref ref, const char *what) {
-    if (weir__missing(runtime, "runtime")) {
-        return WEIR_INVALID;
+    if (weir__unfit(runtime)) {
+        return weir__refused();
     }
     if (weir__registry_find(&runtime->registry, ref) == NULL && !weir__is_starting(runtime, ref)) {
         return refuse_gone(ref, what);
@@ -52,8 +52,8 @@ weir_status weir__check_payload(const void *payload, const char *name, size_t by
 }
 
 weir_status weir__check_open(const weir_runtime *runtime) {
-    if (weir__missing(runtime, "runtime")) {
-        return WEIR_INVALID;
+    if (weir__unfit(runtime)) {
+        return weir__refused();
     }
     if (weir__load_acquire_u32(&runtime->closing) != 0) { /* T7 -> T8 */
         return weir__refuse(WEIR_CLOSED, "the runtime is closing");

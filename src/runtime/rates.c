@@ -20,6 +20,10 @@ struct weir__rate_user {
 
 static uint32_t process_lock;
 
+void weir__rates_forget(void) {
+    process_lock = 0;
+}
+
 /* ---- users: under the lock ------------------------------------------------------ */
 
 static bool is_user(const struct weir_rate *rate, const weir_runtime *runtime) {
@@ -133,8 +137,9 @@ static weir_status open_for(weir_runtime *runtime, struct weir_rate *rate) {
 weir_status weir_rate_open(weir_runtime *runtime, const weir_rate_options *options,
                            weir_rate **out) {
     weir_rate_options filled;
-    if (weir__missing(options, "options") || weir__missing(out, "out")) {
-        return WEIR_INVALID;
+    if ((runtime != NULL && weir__unfit(runtime)) || weir__missing(options, "options") ||
+        weir__missing(out, "out")) {
+        return weir__refused();
     }
     weir_status status = weir__options_rate(options, &filled);
     if (status != WEIR_OK) {
@@ -166,8 +171,8 @@ static void wake_users(const struct weir_rate *rate) {
 
 weir_status weir_rate_set(weir_rate *rate, const weir_rate_options *options) {
     weir_rate_options filled;
-    if (weir__missing(rate, "rate") || weir__missing(options, "options")) {
-        return WEIR_INVALID;
+    if (weir__rate_unfit(rate) || weir__missing(options, "options")) {
+        return weir__refused();
     }
     weir_status status = weir__options_rate(options, &filled);
     if (status != WEIR_OK) {
@@ -184,8 +189,8 @@ weir_status weir_rate_set(weir_rate *rate, const weir_rate_options *options) {
 }
 
 weir_status weir_rate_get(const weir_rate *rate, weir_rate_options *out) {
-    if (weir__missing(rate, "rate") || weir__missing(out, "out")) {
-        return WEIR_INVALID;
+    if (weir__rate_unfit(rate) || weir__missing(out, "out")) {
+        return weir__refused();
     }
     weir__rate_look(rate, out);
     return WEIR_OK;
@@ -193,7 +198,7 @@ weir_status weir_rate_get(const weir_rate *rate, weir_rate_options *out) {
 
 uint64_t weir_rate_take(weir_rate *rate, uint64_t most, uint64_t now_ns, uint64_t *due_ns) {
     struct weir__reserved taken;
-    if (weir__missing(rate, "rate")) {
+    if (weir__rate_unfit(rate)) {
         return 0;
     }
     uint64_t count = weir__rate_take(rate, most, now_ns, &taken);
@@ -205,8 +210,8 @@ uint64_t weir_rate_take(weir_rate *rate, uint64_t most, uint64_t now_ns, uint64_
 
 weir_status weir_rate_reserve(weir_rate *rate, uint64_t count, uint64_t now_ns, uint64_t *due_ns) {
     weir_rate_options terms;
-    if (weir__missing(rate, "rate") || weir__missing(due_ns, "due_ns")) {
-        return WEIR_INVALID;
+    if (weir__rate_unfit(rate) || weir__missing(due_ns, "due_ns")) {
+        return weir__refused();
     }
     weir__rate_look(rate, &terms);
     if (count == 0 || count > terms.burst) {
@@ -220,7 +225,7 @@ weir_status weir_rate_reserve(weir_rate *rate, uint64_t count, uint64_t now_ns, 
 }
 
 void weir_rate_close(weir_rate *rate) {
-    if (rate == NULL) {
+    if (rate == NULL || weir__rate_unfit(rate)) {
         return;
     }
     weir__lock(&process_lock);

@@ -23,6 +23,9 @@
  */
 weir_status weir__rates_join(weir_runtime *runtime, weir_rate *rate);
 
+/* In a child of fork: nobody here is amid anything. */
+void weir__rates_forget(void);
+
 /* The runtime closes. */
 void weir__rates_leave(weir_runtime *runtime);
 

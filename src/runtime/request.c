@@ -172,6 +172,9 @@ static weir_status request_subscription(weir_runtime *runtime, weir_ref consumer
 
 weir_status weir_subscribe(weir_runtime *runtime, weir_ref consumer, weir_ref producer,
                            const weir_subscribe_options *options, weir_subscription *out) {
+    if (weir__unfit(runtime)) {
+        return weir__refused();
+    }
     return request_subscription(runtime, consumer, producer, options, false, out);
 }
 
@@ -183,6 +186,9 @@ weir_status weir__subscribe_counted(weir_runtime *runtime, weir_ref consumer, we
 weir_status weir_resubscribe(weir_runtime *runtime, weir_subscription old, weir_reason reason,
                              weir_ref producer, const weir_subscribe_options *options,
                              weir_subscription *out) {
+    if (weir__unfit(runtime)) {
+        return weir__refused();
+    }
     struct weir__edge *edge;
     weir_ref from = producer.bits == 0 ? old.producer : producer;
     weir_status status = weir__request_make(runtime, old.consumer, from, options, &edge);

@@ -10,6 +10,7 @@
 #include "runtime/counters.h"
 #include "runtime/drain.h"
 #include "runtime/errand.h"
+#include "runtime/forked.h"
 #include "runtime/holdup.h"
 #include "runtime/options.h"
 #include "runtime/pins.h"
@@ -65,6 +66,7 @@ static weir_runtime *make_runtime(const weir_runtime_options *options,
         weir__free(&allocator, runtime, sizeof *runtime);
         return NULL;
     }
+    weir__forked_open(runtime);
     runtime->allocator = allocator;
     runtime->options = *options;
     runtime->options.cores = NULL; /* the program's, and what follows */
@@ -88,6 +90,7 @@ static weir_runtime *make_runtime(const weir_runtime_options *options,
 
 static void destroy_runtime(weir_runtime *runtime) {
     struct weir__allocator allocator = runtime->allocator;
+    weir__forked_close(runtime);
     weir__rates_leave(runtime);
     for (unsigned i = 0; i < weir__runtime_all(runtime); i++) {
         if (weir__worker_is_pinned(&runtime->workers[i])) {
@@ -288,8 +291,8 @@ weir_status weir_runtime_settle(weir_runtime *runtime, uint64_t timeout_ns) {
 }
 
 weir_status weir_runtime_stop(weir_runtime *runtime, weir_reason reason) {
-    if (weir__missing(runtime, "runtime")) {
-        return WEIR_INVALID;
+    if (weir__unfit(runtime)) {
+        return weir__refused();
     }
     weir__store_relaxed_u32(&runtime->stop_reason, (uint32_t)reason);
     weir__fetch_add_u32(&runtime->stops, 1); /* T9 -> T10 */
@@ -354,6 +357,9 @@ static bool is_patient(weir_runtime *runtime, struct patience *patience) {
 weir_status weir_runtime_close(weir_runtime *runtime, weir_accounts *accounts) {
     enum { NAP_NS = 10000000 };
     struct patience patience = {0};
+    if (weir__unfit(runtime)) {
+        return weir__forked_leave(runtime, accounts);
+    }
     weir_status status = weir__stepping_begin_from(runtime, "weir_runtime_close");
     if (status != WEIR_OK) {
         return status;
@@ -393,28 +399,28 @@ weir_status weir_runtime_close(weir_runtime *runtime, weir_accounts *accounts) {
 /* ---- facts --------------------------------------------------------------- */
 
 unsigned weir_runtime_workers(const weir_runtime *runtime) {
-    if (weir__missing(runtime, "runtime")) {
+    if (weir__unfit(runtime)) {
         return 0;
     }
     return runtime->worker_count;
 }
 
 size_t weir_runtime_stages(const weir_runtime *runtime) {
-    if (weir__missing(runtime, "runtime")) {
+    if (weir__unfit(runtime)) {
         return 0;
     }
     return weir__load_relaxed_u32(&runtime->alive);
 }
 
 const char *weir_runtime_allocator(const weir_runtime *runtime) {
-    if (weir__missing(runtime, "runtime")) {
+    if (weir__unfit(runtime)) {
         return "";
     }
     return runtime->allocator.name;
 }
 
 uint64_t weir_runtime_now(const weir_runtime *runtime) {
-    if (weir__missing(runtime, "runtime")) {
+    if (weir__unfit(runtime)) {
         return 0;
     }
     return runtime->options.mode == WEIR_SIMULATED ? weir__load_relaxed_u64(&runtime->virtual_ns)

@@ -26,8 +26,10 @@
 #ifndef WEIR__RUNTIME_RUNTIME_H
 #define WEIR__RUNTIME_RUNTIME_H
 
+#include "base/forked.h"
 #include "base/rng.h"
 #include "memory/index.h"
+#include "os/fork.h"
 #include "ring/caller.h"
 #include "ring/tokens.h"
 #include "runtime/names.h"
@@ -38,6 +40,7 @@ struct weir__rate_user;
 
 struct weir_runtime {
     /* constant */
+    uint32_t forks; /* forked.h: as it was opened */
     weir_runtime_options options;
     struct weir__allocator allocator;
     struct weir__hiring hiring; /* how its threads are to be */
@@ -84,6 +87,9 @@ struct weir_runtime {
     uint32_t givers;     /* threads in weir_done (atomic): a close waits until they have left */
     uint64_t tokens_out; /* likewise: tokens (ending.h); also those of stages that have gone */
 
+    weir_runtime *next_open; /* runtime/forked.c, under its lock: all of the process */
+    weir_runtime *previous_open;
+
     uint64_t stepper; /* atomic: the thread that steps, by the address of its weir__here; or 0 */
 
     /* the stepping thread's */
@@ -92,6 +98,19 @@ struct weir_runtime {
     uint64_t virtual_ns; /* step.c moves it; anybody reads it (atomic) */
     unsigned next_step;
 };
+
+/* True, and a refusal: there is none, or it is the parent's of this process. */
+static inline bool weir__unfit(const weir_runtime *runtime) {
+    return weir__missing(runtime, "runtime") || weir__forked(runtime->forks);
+}
+
+/* A function of the program's, `what`, that the runtime has called returns.  In a child of fork it
+ * may not: the process ends. */
+static inline void weir__runtime_forked(const weir_runtime *runtime, const char *what) {
+    if (weir__is_child() && runtime->forks != weir__forks) {
+        weir__fork_returned(what);
+    }
+}
 
 /* Whether its workers have cores of their own. */
 static inline bool weir__runtime_is_pinned(const weir_runtime *runtime) {

@@ -217,8 +217,8 @@ weir_status weir__start_near(weir_runtime *runtime, const weir_stage_options *op
 
 weir_status weir_stage_start(weir_runtime *runtime, const weir_stage_options *options,
                              weir_ref *out) {
-    if (weir__missing(runtime, "runtime") || weir__missing(options, "options")) {
-        return WEIR_INVALID;
+    if (weir__unfit(runtime) || weir__missing(options, "options")) {
+        return weir__refused();
     }
     return weir__start_near(runtime, options, (weir_ref){0}, out);
 }

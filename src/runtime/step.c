@@ -105,6 +105,7 @@ static enum weir__step step(weir_runtime *runtime, unsigned index) {
         weir__worker_look(worker);
     }
     enum weir__step result = weir__worker_step(worker);
+    weir__runtime_forked(runtime, "callback"); /* one that told nobody */
     weir__here = NULL;
     if (result != WEIR__STEP_COLD) {
         move_time(runtime, runtime->virtual_ns + VIRTUAL_TURN_NS);
@@ -137,7 +138,7 @@ static bool step_any(weir_runtime *runtime, unsigned first) {
 }
 
 size_t weir_runtime_step(weir_runtime *runtime, size_t turns) {
-    if (weir__missing(runtime, "runtime")) {
+    if (weir__unfit(runtime)) {
         return 0;
     }
     if (runtime->options.mode == WEIR_THREADS ||
@@ -202,8 +203,8 @@ bool weir__runtime_go_on(weir_runtime *runtime, size_t turns, uint64_t deadline_
 }
 
 weir_status weir_runtime_advance(weir_runtime *runtime, uint64_t ns) {
-    if (weir__missing(runtime, "runtime")) {
-        return WEIR_INVALID;
+    if (weir__unfit(runtime)) {
+        return weir__refused();
     }
     if (runtime->options.mode != WEIR_SIMULATED) {
         return weir__refuse(WEIR_WRONG_MODE,

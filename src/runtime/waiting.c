@@ -31,8 +31,8 @@ static bool leads_back(const weir_runtime *runtime, uint32_t target, uint32_t se
 }
 
 weir_status weir__waiting_begin(weir_runtime *runtime, weir_ref stage, const char *call) {
-    if (weir__missing(runtime, "runtime")) {
-        return WEIR_INVALID;
+    if (weir__unfit(runtime)) {
+        return weir__refused();
     }
     struct weir__worker *self = worker_here(runtime);
     if (weir__is_starting(runtime, stage)) {

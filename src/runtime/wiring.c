@@ -80,8 +80,8 @@ static weir_status start_each(weir_runtime *runtime, const weir_stage_options *o
 
 weir_status weir_stages_start(weir_runtime *runtime, const weir_stage_options *options,
                               size_t count, weir_ref *out) {
-    if (weir__missing(runtime, "runtime") || weir__missing(options, "options")) {
-        return WEIR_INVALID;
+    if (weir__unfit(runtime) || weir__missing(options, "options")) {
+        return weir__refused();
     }
     if (count > WEIR__REGISTRY_STAGES_MAX) {
         return weir__refuse(WEIR_INVALID, "count must be at most %d, got %zu",
@@ -109,8 +109,8 @@ weir_status weir_stages_start(weir_runtime *runtime, const weir_stage_options *o
 
 weir_status weir_chain(weir_runtime *runtime, const weir_ref *stages, size_t count,
                        const weir_subscribe_options *options) {
-    if (weir__missing(runtime, "runtime") || weir__missing(stages, "stages")) {
-        return WEIR_INVALID;
+    if (weir__unfit(runtime) || weir__missing(stages, "stages")) {
+        return weir__refused();
     }
     struct weir__edge *last = NULL;
     for (size_t i = 1; i < count; i++) {

@@ -37,6 +37,7 @@ void weir__worker_open(struct weir__worker *worker, weir_runtime *runtime, uint3
     worker->core = core;
     worker->epoch = 1; /* cold: nothing is there yet */
     host->runtime = runtime;
+    host->forks = runtime->forks;
     host->allocator = &runtime->allocator;
     host->bell = &worker->bell;
     host->log = weir__runtime_log;

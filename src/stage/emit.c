@@ -106,7 +106,7 @@ static WEIR__INLINE void append_to_emission(weir_stage *stage, uint32_t count) {
 
 /* All that weir_commit will need is taken here, so that what was written is never lost. */
 weir_room weir_reserve(weir_stage *self, size_t want) {
-    if (weir__missing(self, "self")) {
+    if (weir__self_unfit(self)) {
         return (weir_room){0};
     }
     weir__stage_end_strip(self);
@@ -129,8 +129,8 @@ weir_room weir_reserve(weir_stage *self, size_t want) {
 }
 
 weir_status weir_commit(weir_stage *self, size_t count) {
-    if (weir__missing(self, "self")) {
-        return WEIR_INVALID;
+    if (weir__self_unfit(self)) {
+        return weir__refused();
     }
     if (weir__stage_has_spans(self)) {
         refuse_room(self, 1);
@@ -212,8 +212,8 @@ static weir_status emit_pieces(weir_stage *self, const void *events, size_t coun
 
 /* The first of a callback, or one that has no room, or spans: their strip has none for others. */
 static WEIR__NOINLINE weir_status emit_first(weir_stage *self, const void *events, size_t count) {
-    if (weir__missing(self, "self") || (count > 0 && weir__missing(events, "events"))) {
-        return WEIR_INVALID;
+    if (weir__self_unfit(self) || (count > 0 && weir__missing(events, "events"))) {
+        return weir__refused();
     }
     if (WEIR__UNLIKELY(weir__stage_has_spans(self))) {
         return weir__stage_emit_spans(self, events, count);

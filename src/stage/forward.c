@@ -57,7 +57,7 @@ static weir_verdict lose_forwarded(weir_stage *self, const struct weir__item *it
 }
 
 weir_verdict weir_forward(weir_stage *self) {
-    if (weir__missing(self, "self")) {
+    if (weir__self_unfit(self)) {
         return WEIR_STOP;
     }
     struct weir__item *item = weir__stage_batch(self);
@@ -108,7 +108,7 @@ static bool own_copy(struct weir__host *host, struct weir__item *item) {
 }
 
 void *weir_own(weir_stage *self) {
-    if (weir__missing(self, "self")) {
+    if (weir__self_unfit(self)) {
         return NULL;
     }
     struct weir__item *item = weir__stage_batch(self);

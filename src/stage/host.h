@@ -9,6 +9,7 @@
 #ifndef WEIR__STAGE_HOST_H
 #define WEIR__STAGE_HOST_H
 
+#include "base/forked.h"
 #include "base/rng.h"
 #include "edge/outbox.h"
 #include "memory/allocator.h"
@@ -47,6 +48,7 @@ struct weir__counters {
 
 struct weir__host {
     weir_runtime *runtime;
+    uint32_t forks; /* constant: the runtime's (base/forked.h) */
     const struct weir__allocator *allocator;
     struct weir__bell *bell;
     struct weir__outbox outbox;
@@ -102,6 +104,14 @@ extern _Thread_local struct weir__host *weir__here;
 
 /* The stage whose init this thread is running, the innermost one (stage->outer); NULL: none. */
 extern _Thread_local weir_stage *weir__starting;
+
+/* A function of the program's has returned on this host: in a child of fork, where it may not. */
+void weir__host_forked(const struct weir__host *host, const char *what);
+static inline void weir__host_returned(const struct weir__host *host, const char *what) {
+    if (weir__is_child()) {
+        weir__host_forked(host, what);
+    }
+}
 
 /* A stage's name, cut off, for the log; "(gone)": it is not known any more. */
 struct weir__shown {

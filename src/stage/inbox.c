@@ -247,8 +247,8 @@ struct weir__reply {
 };
 
 weir_status weir_reply_after(weir_stage *self, weir_from from, const void *answer, size_t bytes) {
-    if (weir__missing(self, "self")) {
-        return WEIR_INVALID;
+    if (weir__self_unfit(self)) {
+        return weir__refused();
     }
     if (answer == NULL && bytes > 0) {
         return weir__refuse(WEIR_INVALID, "answer must not be NULL when bytes is %zu", bytes);

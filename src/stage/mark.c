@@ -102,8 +102,8 @@ void weir__stage_emit_mark(weir_stage *stage, const struct weir__item *mark) {
 }
 
 weir_status weir_emit_mark(weir_stage *self, const weir_mark *mark) {
-    if (weir__missing(self, "self") || weir__missing(mark, "mark")) {
-        return WEIR_INVALID;
+    if (weir__self_unfit(self) || weir__missing(mark, "mark")) {
+        return weir__refused();
     }
     if (!may_emit_marks(self)) {
         return refuse_to_mark(self);
@@ -332,7 +332,7 @@ void weir__stage_edge_unmarked(weir_stage *stage, const struct weir__edge *edge)
 }
 
 uint64_t weir_watermark(const weir_stage *self) {
-    if (weir__missing(self, "self")) {
+    if (weir__self_unfit(self)) {
         return 0;
     }
     return self->watermark;

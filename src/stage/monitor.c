@@ -147,15 +147,15 @@ weir_status weir__stage_watch(weir_stage *self, weir_ref stage, bool recall, wei
 }
 
 weir_status weir_monitor_stage(weir_stage *self, weir_ref stage, weir_monitor *out) {
-    if (weir__missing(self, "self")) {
-        return WEIR_INVALID;
+    if (weir__self_unfit(self)) {
+        return weir__refused();
     }
     return weir__stage_watch(self, stage, false, out);
 }
 
 weir_status weir_demonitor(weir_stage *self, weir_monitor monitor) {
-    if (weir__missing(self, "self")) {
-        return WEIR_INVALID;
+    if (weir__self_unfit(self)) {
+        return weir__refused();
     }
     struct weir__index_node *node =
         monitor.stage.bits == self->ref.bits ? weir__index_find(&self->watching, monitor.id) : NULL;

@@ -45,8 +45,8 @@ void weir__output_open(weir_stage *stage, weir_stage *output) {
 
 weir_status weir_emit_to(weir_stage *self, unsigned output, const void *events, size_t count) {
     weir_stage *to = self;
-    if (weir__missing(self, "self")) {
-        return WEIR_INVALID;
+    if (weir__self_unfit(self)) {
+        return weir__refused();
     }
     weir_status status = output == 0 ? WEIR_OK : find_output(self, output, &to);
     if (status != WEIR_OK) {
@@ -124,8 +124,8 @@ static bool pass_part(weir_stage *to, struct weir__item *item, size_t first, siz
 
 weir_status weir_forward_to(weir_stage *self, unsigned output, size_t first, size_t count) {
     weir_stage *to = self;
-    if (weir__missing(self, "self")) {
-        return WEIR_INVALID;
+    if (weir__self_unfit(self)) {
+        return weir__refused();
     }
     struct weir__item *item = weir__stage_batch(self);
     weir_status status = find_output(self, output, &to);

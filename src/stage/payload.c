@@ -221,7 +221,7 @@ weir_status weir__stage_emit_spans(weir_stage *stage, const void *events, size_t
 /* ---- bytes that are written where they will lie ------------------------------------ */
 
 weir_room weir_reserve_bytes(weir_stage *self, size_t least) {
-    if (weir__missing(self, "self")) {
+    if (weir__self_unfit(self)) {
         return (weir_room){0};
     }
     weir__stage_end_strip(self);
@@ -321,8 +321,8 @@ static bool append_fixed(weir_stage *stage, const unsigned char *events, size_t 
 }
 
 weir_status weir_commit_bytes(weir_stage *self, size_t used, const void *events, size_t count) {
-    if (weir__missing(self, "self") || (count > 0 && weir__missing(events, "events"))) {
-        return WEIR_INVALID;
+    if (weir__self_unfit(self) || (count > 0 && weir__missing(events, "events"))) {
+        return weir__refused();
     }
     if (!weir__stage_can_emit(self) || !weir__stage_has_spans(self) || used > self->reserved) {
         return weir__refuse(WEIR_INVALID, "used must be at most the bytes reserved, %zu, got %zu",
@@ -370,8 +370,8 @@ static const char *unsliceable(const weir_stage *self, const struct weir__item *
 }
 
 weir_status weir_emit_slices(weir_stage *self, const void *events, size_t count) {
-    if (weir__missing(self, "self") || (count > 0 && weir__missing(events, "events"))) {
-        return WEIR_INVALID;
+    if (weir__self_unfit(self) || (count > 0 && weir__missing(events, "events"))) {
+        return weir__refused();
     }
     struct weir__item *item = weir__stage_batch(self);
     const char *why = unsliceable(self, item);

@@ -80,8 +80,7 @@ static uint64_t less(uint64_t from, uint64_t count) {
 }
 
 weir_asked weir_open_demand(weir_stage *self) {
-    if (weir__missing(self, "self") || self->kind == WEIR_CONSUMER ||
-        self->mode == WEIR_ACCUMULATE) {
+    if (weir__self_unfit(self) || self->kind == WEIR_CONSUMER || self->mode == WEIR_ACCUMULATE) {
         return (weir_asked){0};
     }
     if (self->relaxed) {
@@ -169,8 +168,8 @@ static bool hold_rest(weir_stage *self, const struct weir__item *item, size_t fr
 }
 
 weir_status weir_batch_rest(weir_stage *self, size_t from) {
-    if (weir__missing(self, "self")) {
-        return WEIR_INVALID;
+    if (weir__self_unfit(self)) {
+        return weir__refused();
     }
     struct weir__item *item = weir__stage_batch(self);
     const char *why = unreturnable(self, item, from);
@@ -224,8 +223,8 @@ static void ask_rest_again(weir_stage *stage) {
 
 /* It waits for bytes to go, or for demand; where there is neither to wait for it comes soon. */
 weir_status weir_demand_rest(weir_stage *self, uint64_t count) {
-    if (weir__missing(self, "self")) {
-        return WEIR_INVALID;
+    if (weir__self_unfit(self)) {
+        return weir__refused();
     }
     uint64_t most = weir__stage_can_emit(self) ? self->demand_left : 0;
     if (count > most) {

@@ -309,11 +309,6 @@ void weir__stage_offer(weir_stage *stage, struct weir__queue *events);
 /* Tells and counts a discard before (sent false) or after sending. */
 void weir__stage_discard(weir_stage *stage, uint64_t count, weir_discard cause, bool sent);
 
-/* A callback of its runs in which it may emit. */
-static inline bool weir__stage_can_emit(const weir_stage *stage) {
-    return stage->may_emit && stage->event_bytes > 0;
-}
-
 /* A callback of that name returned something else than CONTINUE. */
 void weir__stage_end(weir_stage *stage, const char *callback, weir_verdict verdict);
 
@@ -364,6 +359,7 @@ static inline void weir__stage_enter(weir_stage *stage) {
 
 static inline void weir__stage_leave(weir_stage *stage, const char *callback,
                                      weir_verdict verdict) {
+    weir__host_returned(stage->host, callback);
     WEIR__PROBE3(callback__end, stage->ref.bits, stage->name, callback);
     stage->host->running = NULL;
     stage->may_emit = false;
@@ -596,5 +592,7 @@ void weir__stage_check_lists(const weir_stage *stage);
 /* At a quiet point: with what is the others'.  Returns the events on their way to it, or that
  * wait on a queue of its consumers. */
 uint64_t weir__stage_check_quiet(const weir_stage *stage);
+
+#include "stage/unfit.h"
 
 #endif

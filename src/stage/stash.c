@@ -67,8 +67,8 @@ static void append_to_stash(weir_stage *self, struct weir__item item) {
 }
 
 weir_status weir_stash(weir_stage *self, size_t first, size_t count) {
-    if (weir__missing(self, "self")) {
-        return WEIR_INVALID;
+    if (weir__self_unfit(self)) {
+        return weir__refused();
     }
     struct weir__item *item = weir__stage_batch(self);
     const char *why = unstashable(self, item, first, count);
@@ -98,11 +98,11 @@ void weir__stage_settle_stash(weir_stage *stage) {
 /* ---- looking ------------------------------------------------------------- */
 
 uint64_t weir_stashed(const weir_stage *self) {
-    return weir__missing(self, "self") ? 0 : self->stash.events;
+    return weir__self_unfit(self) ? 0 : self->stash.events;
 }
 
 weir_batch weir_stash_front(weir_stage *self, size_t most) {
-    if (weir__missing(self, "self") || weir__stage_stash_empty(self)) {
+    if (weir__self_unfit(self) || weir__stage_stash_empty(self)) {
         return (weir_batch){0};
     }
     const struct weir__item *front = weir__queue_at(&self->stash, 0);
@@ -111,7 +111,7 @@ weir_batch weir_stash_front(weir_stage *self, size_t most) {
 }
 
 size_t weir_stash_event_bytes(const weir_stage *self) {
-    if (weir__missing(self, "self") || weir__stage_stash_empty(self)) {
+    if (weir__self_unfit(self) || weir__stage_stash_empty(self)) {
         return 0;
     }
     return weir__queue_at(&self->stash, 0)->event_bytes;
@@ -139,8 +139,8 @@ static uint32_t items_of(const weir_stage *self, size_t count, const char **why)
 }
 
 weir_status weir_stash_emit(weir_stage *self, size_t count) {
-    if (weir__missing(self, "self")) {
-        return WEIR_INVALID;
+    if (weir__self_unfit(self)) {
+        return weir__refused();
     }
     if (!weir__stage_can_emit(self)) {
         return weir__refuse(WEIR_INVALID, "stage %s cannot emit here", self->name);
@@ -172,8 +172,8 @@ weir_status weir_stash_emit(weir_stage *self, size_t count) {
 }
 
 weir_status weir_stash_drop(weir_stage *self, size_t count) {
-    if (weir__missing(self, "self")) {
-        return WEIR_INVALID;
+    if (weir__self_unfit(self)) {
+        return weir__refused();
     }
     if (!self->may_emit) {
         return weir__refuse(WEIR_INVALID, "stage %s cannot drop stashed events here", self->name);

@@ -37,8 +37,8 @@ static const char *untakable(const weir_stage *self, const struct weir__item *it
 }
 
 weir_status weir_take_message(weir_stage *self, void *event) {
-    if (weir__missing(self, "self") || weir__missing(event, "event")) {
-        return WEIR_INVALID;
+    if (weir__self_unfit(self) || weir__missing(event, "event")) {
+        return weir__refused();
     }
     struct weir__message *message = self->may_emit ? self->host->message : NULL;
     if (message == NULL || message->type == NULL) {
@@ -58,8 +58,8 @@ weir_status weir_take_message(weir_stage *self, void *event) {
 }
 
 weir_status weir_take(weir_stage *self, size_t first, size_t count, void *events) {
-    if (weir__missing(self, "self") || (count > 0 && weir__missing(events, "events"))) {
-        return WEIR_INVALID;
+    if (weir__self_unfit(self) || (count > 0 && weir__missing(events, "events"))) {
+        return weir__refused();
     }
     struct weir__item *item = weir__stage_batch(self);
     const char *why = untakable(self, item, first, count);

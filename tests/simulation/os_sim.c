@@ -9,6 +9,7 @@
 #include "engine.h"
 #include "os/clock.h"
 #include "os/event.h"
+#include "os/fork.h"
 #include "os/futex.h"
 #include "os/pages.h"
 #include "os/poll.h"
@@ -81,12 +82,30 @@ bool weir__thread_is_ours(void) {
 
 void weir__program_note(void) {}
 
+void weir__program_hold(void) {}
+void weir__program_let_go(void) {}
+
 void weir__program_signals(void *signals) {
     sigemptyset(signals);
 }
 
 int weir__program_join(void) {
     return 0;
+}
+
+/* Nobody forks. */
+void weir__fork_around(void (*before)(void), void (*parent)(void), void (*child)(void)) {
+    (void)before, (void)parent, (void)child;
+}
+
+void weir__fork_returned(const char *what) {
+    (void)what;
+    abort();
+}
+
+bool weir__fork_unshare(void *pages, size_t bytes) {
+    (void)pages, (void)bytes;
+    return true;
 }
 
 /* Memory is the C library's. */
@@ -250,6 +269,10 @@ void *weir__shared_file_map(int file, uint64_t from, size_t bytes) {
 
 void weir__shared_file_unmap(void *memory, size_t bytes) {
     (void)memory, (void)bytes;
+}
+
+void weir__shared_file_leave(int file) {
+    (void)file;
 }
 
 void weir__shared_file_remove(int file, const char *path) {

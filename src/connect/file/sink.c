@@ -9,6 +9,7 @@
  * failed to store the system may deem stored, so all of it is written again.  Nothing is cut off if
  * the file is not as long as it should be: somebody else writes to it.
  */
+#include "base/forked.h"
 #include "base/refusal.h"
 #include "base/reserved.h"
 #include "connect/file/place.h"
@@ -27,6 +28,7 @@ struct weir_file_sink {
     struct weir__texts texts;
     struct weir__file_place place;
     char *gathered;
+    uint32_t forks; /* constant: base/forked.h */
     size_t room;
     size_t used;
     uint64_t before;  /* the file's size as the batch began */
@@ -213,6 +215,7 @@ weir_status weir_file_sink_open(const weir_file_sink_options *options, weir_file
     if (sink == NULL) {
         return weir_refuse(WEIR_NO_MEMORY, "no memory for a sink of files");
     }
+    sink->forks = weir__forks;
     sink->place = (struct weir__file_place){
         .options = &sink->options, .delimiter = &sink->delimiter, .file = -1};
     weir_status status = set_sink_options(sink, options);
@@ -229,7 +232,7 @@ const weir_sink *weir_file_sink_table(const weir_file_sink *sink) {
 }
 
 void weir_file_sink_close(weir_file_sink *sink) {
-    if (sink != NULL) {
+    if (sink != NULL && !weir__forked(sink->forks)) {
         close_store(sink);
         weir__texts_free(&sink->texts);
         free(sink->gathered);

@@ -12,6 +12,7 @@
  * case, each poll_ns, for not all file systems tell.
  */
 #include "connect/file/source.h"
+#include "base/forked.h"
 
 #include "base/refusal.h"
 #include "os/clock.h"
@@ -299,6 +300,7 @@ weir_status weir_file_source_open(const weir_file_source_options *options, weir_
     if (source == NULL) {
         return weir_refuse(WEIR_NO_MEMORY, "no memory for a source of files");
     }
+    source->forks = weir__forks;
     source->watch = source->checkpoint.file = WEIR__FILE_NONE;
     weir_status status = weir__file_source_set(source, options);
     source->event = status == WEIR_OK ? weir__event_open() : WEIR__FILE_NONE;
@@ -333,7 +335,7 @@ const weir_source_driver *weir_file_source_driver(const weir_file_source *source
 }
 
 void weir_file_source_close(weir_file_source *source) {
-    if (source == NULL) {
+    if (source == NULL || weir__forked(source->forks)) { /* positions are the parent's to keep */
         return;
     }
     if (source->event >= 0) {

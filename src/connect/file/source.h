@@ -16,7 +16,8 @@ struct weir_file_source {
     struct weir__file_delimiter delimiter;
     struct weir__texts texts;
     const char **paths;
-    int event; /* somebody wants the pull to return */
+    uint32_t forks; /* constant: base/forked.h */
+    int event;      /* somebody wants the pull to return */
     /* While it is open. */
     int watch; /* -1: there is none */
     bool begun;
