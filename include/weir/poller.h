@@ -44,7 +44,8 @@ extern "C" {
  *   READ_ALWAYS  the same, at any time: signals, timers, commands; told as READ
  *   WRITE        it can be written to, or is broken, which write says (send with MSG_NOSIGNAL)
  *   ACCEPT       a connection has come; while there are fewer descriptors than `most`, and the
- *                stage does not finish
+ *                stage does not finish.  It stays ready where accept fails for want of
+ *                descriptors (EMFILE): want 0 then, until a timer
  * A descriptor that has ended stays ready to be read: who still writes to it, after half-close,
  * waits for WRITE alone then.  A broken one of which only READ is waited for is noticed when it
  * is asked for events again.

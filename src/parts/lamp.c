@@ -10,7 +10,7 @@
 #include <string.h>
 
 static int descriptor_of(const struct weir__lamp *lamp) {
-    return (int)(weir__load_relaxed_u64(&lamp->event) - 1);
+    return (int)(weir__load_acquire_u64(&lamp->event) - 1); /* L5 -> L6 */
 }
 
 weir_status weir__lamp_open(struct weir__lamp *lamp, int *out) {
@@ -20,7 +20,7 @@ weir_status weir__lamp_open(struct weir__lamp *lamp, int *out) {
             return weir__refuse(WEIR_SYSTEM, "no eventfd: %s", strerror(-event));
         }
         uint64_t none = 0;
-        if (!weir__cas_u64(&lamp->event, &none, (uint64_t)event + 1)) {
+        if (!weir__cas_u64(&lamp->event, &none, (uint64_t)event + 1)) { /* L5 -> L6 */
             weir__event_close(event); /* another thread has made one */
         } else {
             weir__exchange_u32(&lamp->dark, 1); /* L1 -> L2, L3 -> L4 */

@@ -20,6 +20,8 @@
  *             the event is cleared told of what that look then finds.
  *   L3 -> L4  event is set before dark is 1 for the first time (locked): who makes that 0 (locked)
  *             has the event.
+ *   L5 -> L6  event is set (locked) -> whoever uses it (acquire): it has been made.  So one of
+ *             several that look may have it from another, who has just opened it.
  * Several may look (an inlet's pushers): each darkens it for all, and looks for himself.
  * Model: tests/model/stream.pml, where `dark` is `armed`.  Progress: wait-free, two system calls.
  * Nothing wraps.

@@ -14,14 +14,17 @@
 
 /* ---- who calls ------------------------------------------------------------------- */
 
-/* A callback of its runs here, or its init; NULL: refused. */
+/* A callback of its runs here, or its init. */
+static bool runs_here(const weir_stage *self) {
+    return (weir__here != NULL && weir__here->running == self) || weir__stage_is_starting(self);
+}
+
+/* NULL: refused. */
 static struct weir__poller *poller_here(const weir_stage *self, const char *function) {
     if (weir__missing(self, "self")) {
         return NULL;
     }
-    bool runs =
-        (weir__here != NULL && weir__here->running == self) || weir__stage_is_starting(self);
-    if (!runs || self->poller == NULL || self->poller->busy) {
+    if (!runs_here(self) || self->poller == NULL || self->poller->busy) {
         weir__refuse(WEIR_WRONG_THREAD, "%s is for callbacks of a poller, about their own stage",
                      function);
         return NULL;
@@ -173,8 +176,19 @@ static weir_status check_added(const struct weir__poller *poller, int fd,
     if (entry_of(poller, fd) != NULL) {
         return weir__refuse(WEIR_INVALID, "the poller has descriptor %d already", fd);
     }
-    int error = weir__poll_never_wait(fd);
-    return error == 0 ? WEIR_OK : refuse_errno(fd, error);
+    return WEIR_OK;
+}
+
+/* Last of all it is made non-blocking: one that is refused stays as it was. */
+static int ask_new(struct weir__poller *poller, struct weir__polled_entry *entry, unsigned want) {
+    int error = ask_sets(poller, entry, want);
+    if (error == 0) {
+        error = weir__poll_never_wait(entry->fd);
+        if (error != 0) {
+            ask_sets(poller, entry, 0);
+        }
+    }
+    return error;
 }
 
 weir_status weir_poller_add(weir_stage *self, int fd, const weir_poller_watch *watch) {
@@ -192,7 +206,7 @@ weir_status weir_poller_add(weir_stage *self, int fd, const weir_poller_watch *w
         return weir__refuse(WEIR_NO_MEMORY, "no memory for a descriptor");
     }
     entry->fd = fd;
-    int error = ask_sets(poller, entry, watch->want);
+    int error = ask_new(poller, entry, watch->want);
     if (error != 0) {
         weir__free(allocator, entry, sizeof *entry);
         return refuse_errno(fd, error);
@@ -290,5 +304,6 @@ void weir__poller_close_all(struct weir__poller *poller) {
 }
 
 size_t weir_poller_count(const weir_stage *self) {
-    return weir__missing(self, "self") || self->poller == NULL ? 0 : self->poller->entries.count;
+    bool here = !weir__missing(self, "self") && runs_here(self) && self->poller != NULL;
+    return here ? self->poller->entries.count : 0;
 }

@@ -7,7 +7,7 @@
 #include "os/clock.h"
 #include "os/event.h"
 #include "os/poll.h"
-#include "runtime/worker.h"
+#include "runtime/runtime.h"
 
 int weir__lookout_open(struct weir__lookout *lookout) {
     *lookout = (struct weir__lookout){.poll = weir__poll_open()};
@@ -83,27 +83,37 @@ static bool is_due(const struct weir__worker *worker, struct weir__lookout *look
         return false;
     }
     lookout->turns = 0;
-    return worker->bell.sleeper != &worker->bell.parked ||
+    return worker->host.runtime->options.mode != WEIR_THREADS ||
            weir__clock_now_ns() - lookout->looked_ns >= BETWEEN_NS;
 }
 
-bool weir__worker_looks_out(struct weir__worker *worker, bool seldom) {
+/* Its own that are ready have a turn.  Who shares it with others may find theirs alone, and looks
+ * on then: what is ready comes in turn. */
+static bool queue_ready(const struct weir__worker *worker, const struct weir__lookout *lookout) {
     enum { SETS = 16 };
+    struct weir__polled ready[SETS];
+    int count = SETS;
+    bool any = false;
+    for (uint32_t seen = 0; count == SETS && !any && seen <= lookout->watched; seen += SETS) {
+        count = weir__poll_look(lookout->poll, ready, SETS);
+        for (int i = 0; i < count; i++) {
+            const struct weir__watch *watch = ready[i].what; /* NULL: the event */
+            if (watch != NULL && watch->stage->bell == &worker->bell) {
+                watch->stage->watched = true;
+                weir__ready_queue(watch->stage, false);
+                any = true;
+            }
+        }
+    }
+    return any;
+}
+
+bool weir__worker_looks_out(struct weir__worker *worker, bool seldom) {
     struct weir__lookout *lookout = &sleeper_of(worker)->lookout;
     if (lookout->watched == 0 || (seldom && !is_due(worker, lookout))) {
         return false;
     }
-    struct weir__polled ready[SETS];
-    int count = weir__poll_look(lookout->poll, ready, SETS);
-    bool any = false;
-    for (int i = 0; i < count; i++) {
-        const struct weir__watch *watch = ready[i].what; /* NULL: the event */
-        if (watch != NULL && watch->stage->bell == &worker->bell) {
-            watch->stage->watched = true;
-            weir__ready_queue(watch->stage, false);
-            any = true;
-        }
-    }
+    bool any = queue_ready(worker, lookout);
     lookout->looked_ns = seldom ? weir__clock_now_ns() : lookout->looked_ns;
     return any;
 }

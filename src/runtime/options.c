@@ -30,7 +30,7 @@ static void show(char text[static 24], unsigned long long value) {
 static weir_status refuse_range(const char *option, unsigned long long value,
                                 unsigned long long least, unsigned long long most) {
     char got[24];
-    bool little = value < least || value == WEIR_NONE;
+    bool little = value < least || (value == WEIR_NONE && least > 0);
     show(got, value);
     return weir__refuse(WEIR_INVALID, "%s must be at %s %llu, got %s", option,
                         little ? "least" : "most", little ? least : most, got);

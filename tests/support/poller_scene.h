@@ -32,6 +32,7 @@ struct poller_scene {
     weir_verdict (*cast)(weir_stage *self);
     int listener;
     weir_status status; /* of what a callback has called */
+    weir_stage *self;   /* as a callback has left it     */
     unsigned writes;
     int before; /* descriptors that were open */
 };

@@ -29,6 +29,7 @@ static void one_too_many_is_the_callers(void) {
     poller_scene.own[3] = pair[0];
     poller_scene_cast(add_fourth);
     assert_int_equal(poller_scene.status, WEIR_FULL);
+    assert_int_equal(fcntl(pair[0], F_GETFL) & O_NONBLOCK, 0);
     close(pair[0]);
     close(pair[1]);
     poller_scene_end(3);
@@ -45,6 +46,7 @@ static weir_verdict add_badly(weir_stage *self) {
     int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
     weir_poller_watch watch = poller_scene_watch(0);
     expect_invalid(self, file, watch, "cannot be waited for: it is a file");
+    RIG_CHECK(&poller_scene.rig, (fcntl(file, F_GETFL) & O_NONBLOCK) == 0);
     close(file);
     expect_invalid(self, file, watch, "is no descriptor");
     expect_invalid(self, -1, watch, "-1 is no descriptor");
@@ -74,6 +76,32 @@ static void what_is_added_badly_is_refused(void) {
     poller_scene_cast(add_badly);
     close(pair[0]);
     close(pair[1]);
+    poller_scene_end(1);
+}
+
+static weir_verdict look_at_poller(weir_stage *self, struct player *player, uint64_t number) {
+    (void)self, (void)number;
+    RIG_CHECK(player->rig, weir_poller_count(poller_scene.self) == 0);
+    return WEIR_CONTINUE;
+}
+
+static weir_verdict remember_self(weir_stage *self) {
+    RIG_CHECK(&poller_scene.rig, weir_poller_count(self) == 1);
+    poller_scene.self = self;
+    return WEIR_CONTINUE;
+}
+
+static void only_its_callbacks_count(void) {
+    poller_scene_begin();
+    poller_scene_start(1);
+    poller_scene_cast(remember_self);
+    struct player other = {
+        .name = "o", .kind = WEIR_CONSUMER, .quiet = true, .does.cast = look_at_poller};
+    player_start(&other, &poller_scene.rig, NULL);
+    const uint64_t number = 1;
+    assert_int_equal(weir_cast(poller_scene.rig.runtime, other.ref, &number, sizeof number),
+                     WEIR_OK);
+    rig_rest(&poller_scene.rig);
     poller_scene_end(1);
 }
 
@@ -120,9 +148,8 @@ static void options_are_looked_at(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        IN_WORLDS(one_too_many_is_the_callers),
-        IN_WORLDS(what_is_added_badly_is_refused),
-        TEST_IN_WORLDS(others_have_no_descriptors),
+        IN_WORLDS(one_too_many_is_the_callers),  IN_WORLDS(what_is_added_badly_is_refused),
+        IN_WORLDS(only_its_callbacks_count),     TEST_IN_WORLDS(others_have_no_descriptors),
         cmocka_unit_test(options_are_looked_at),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

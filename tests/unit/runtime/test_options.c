@@ -186,6 +186,8 @@ static void runtime_refusals(void **state) {
          "memory and allocator cannot both be set"},
         {{.memory = &(weir_memory_options){.ready_bytes = (1ull << 40) + 1}},
          "memory->ready_bytes must be at most 1099511627776, got 1099511627777"},
+        {{.memory = &(weir_memory_options){.ready_bytes = SIZE_MAX}},
+         "memory->ready_bytes must be at most 1099511627776, got WEIR_NONE"},
         {{.mailbox_limit = WEIR_INFINITY},
          "mailbox_limit must be at most 2147483647, got WEIR_INFINITY"},
     };
