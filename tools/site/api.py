@@ -19,6 +19,8 @@ GROUPS = [
     ("Running", "runtime thread supervisor name ending observe counters"),
 ]
 
+LABELS = {"IN GENSTAGE": "In GenStage", "RETURN VALUE": "Returns"}
+
 
 def titled(header):
     """A header's title and the rest of its first comment."""
@@ -48,14 +50,18 @@ def list_prefix(header, name):
 
 
 def runs(group):
-    """What is declared, in parts: a type with members is one by itself."""
-    found = []
-    for each in group.all:
+    """What is declared, in parts: functions, with the types among them; then each type with members
+    by itself, as nobody's words are of it but its own."""
+    kinds = [kind for kind, _, _ in group.all]
+    functions = len(kinds) - kinds[::-1].index("function") if "function" in kinds else 0
+    found, was_alone = [group.all[:functions]] if functions else [], True
+    for each in group.all[functions:]:
         alone = each[0] == "type" and "{" in each[2]
-        if not found or alone or found[-1][1]:
-            found.append(([], alone))
-        found[-1][0].append(each)
-    return [items for items, _ in found]
+        if alone or was_alone:
+            found.append([])
+        found[-1].append(each)
+        was_alone = alone
+    return found
 
 
 def anchor_of(type_name, member):
@@ -164,7 +170,8 @@ class HeaderPage:
         first, names = run[0][1], [name for kind, name, _ in run if kind != "constant"]
         names = names or [name for _, name, _ in run]
         shown = names if len(names) <= 3 else [*names[:2], "…"]
-        self.page.headings.append((3, first, ", ".join(shown)))
+        constant = len(names) > 1 and run[0][0] == "constant"
+        self.page.headings.append((3, first, first + " …" if constant else ", ".join(shown)))
         return (f'<h3 id="{first}"><code>' + "</code>, <code>".join(shown) + "</code>"
                 f'<a class="here" href="#{first}" aria-label="link to this part">#</a></h3>\n')
 
@@ -227,7 +234,7 @@ class HeaderPage:
         self.own = own or self.own
         parts = manual.split(comment)
         out = [self.paragraphs(parts.pop(""))]
-        labels = "".join(f"<dt>{html.escape(label.capitalize())}</dt>"
+        labels = "".join(f"<dt>{LABELS.get(label, html.escape(label.capitalize()))}</dt>"
                          f"<dd>{self.labelled(lines)}</dd>\n" for label, lines in parts.items())
         return "".join(out) + (f'<dl class="labels">\n{labels}</dl>\n' if labels else "")
 
@@ -238,7 +245,14 @@ class HeaderPage:
             if re.match(r"\w+(?:(?:, | and )\w+)*: ", line) and items[0]:
                 items.append([])
             items[-1].append(line)
-        return "<br>\n".join(self.text(" ".join(item)) for item in items)
+        return self.statuses("<br>\n".join(self.text(" ".join(item)) for item in items))
+
+    def statuses(self, text):
+        """Labels say NO_MEMORY and mean WEIR_NO_MEMORY."""
+        def linked(found):
+            url = self.site.names.get("WEIR_" + found[0])
+            return f'<a href="{self.page.link(url)}">{found[0]}</a>' if url else found[0]
+        return re.sub(r"(?<![\w#.-])[A-Z][A-Z_]{2,}(?!\w)", linked, text)
 
     def paragraphs(self, lines):
         out, text, block = [], [], []

@@ -17,8 +17,12 @@ ICON = ("data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0
 THEME = "document.documentElement.dataset.theme=localStorage.getItem('weir-theme')||''"
 
 
+def is_title(each):
+    return isinstance(each, str)
+
+
 class Navigation:
-    """[(title, [page, ...])], as a reader would want them."""
+    """[(title, [page, ...])], as a reader would want them; titles between the pages, too."""
 
     def __init__(self, site, reference):
         self.site = site
@@ -34,10 +38,9 @@ class Navigation:
             ("Benchmarks", [*self.chapters("docs/benchmarks"), *self.of("docs/transport.html")]),
             ("Design", self.of("docs/design.html", "docs/TOUR.html", "docs/words.html",
                                "docs/genstage.html", "docs/decisions/index.html")),
-            ("API", [reference.index, *(reference.pages[header.name] for _, some in
-                                        api.grouped(reference.headers) for header in some)]),
+            ("API", [reference.index, *self.headers(reference)]),
         ]
-        told = {page.url for _, pages in self.groups for page in pages}
+        told = {page.url for _, pages in self.groups for page in pages if not is_title(page)}
         # A page of docs/ that nobody has put in a place is not to be lost.
         rest = [page for url, page in sorted(site.pages.items()) if url.startswith("docs/")
                 and url.count("/") == 1 and url not in told]
@@ -57,6 +60,12 @@ class Navigation:
             page = page.behind
         return found
 
+    @staticmethod
+    def headers(reference):
+        for title, some in api.grouped(reference.headers):
+            yield title
+            yield from (reference.pages[header.name] for header in some)
+
     def place(self, page):
         """The group that a page is of."""
         for title, pages in self.groups:
@@ -72,6 +81,9 @@ class Navigation:
             is_open = " open" if title == here else ""
             out.append(f"<details{is_open}><summary>{title}</summary><ul>\n")
             for each in pages:
+                if is_title(each):
+                    out.append(f'<li class="sub">{each}</li>\n')
+                    continue
                 now = ' aria-current="page"' if each is page else ""
                 out.append(f'<li><a href="{page.link(each.url)}"{now}>'
                            f"{html.escape(each.short or each.title)}</a></li>\n")

@@ -102,6 +102,8 @@
             sum += each;
         }
         if (row.url.startsWith("source/")) return sum / 3;
+        if (row.url.startsWith("docs/guide") || row.url.startsWith("docs/connect")) return sum * 1.5;
+        if (row.title.startsWith("WEIR_")) return sum * 0.6;
         if (/^docs\/(decisions|benchmarks)\//.test(row.url) || row.url.startsWith("CHANGELOG")) return sum * 0.7;
         return sum;
     };
