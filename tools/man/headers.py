@@ -2,8 +2,8 @@
 SPDX-License-Identifier: Apache-2.0
 
 A comment is of all declarations that follow it, up to the next one; what stands in the braces
-of a type is that type's, and what stands behind a declaration on its line is that one's.  A comment after which nothing is declared, or which only parts the page
-(----), is nobody's.
+of a type is that type's, and what stands behind a declaration on its line is that one's.  A
+comment after which nothing is declared, or which only parts the page (----), is nobody's.
 """
 import pathlib
 import re

@@ -97,15 +97,16 @@ def contents(page):
         return ""
     items = "".join(f'<li class="level{level}"><a href="#{anchor}">{html.escape(text)}</a></li>\n'
                     for level, anchor, text in page.headings if level <= 3)
-    return f'<nav class="contents" aria-label="On this page"><p>On this page</p><ul>\n{items}</ul></nav>'
+    return ('<nav class="contents" aria-label="On this page"><p>On this page</p>'
+            f"<ul>\n{items}</ul></nav>")
 
 
 def turning(page):
     """To the pages before and behind."""
     links = [f'<a class="{name}" href="{page.link(each.url)}"><span>{word}</span>'
              f"{html.escape(each.title)}</a>"
-             for name, word, each in (("before", "Before", page.before), ("behind", "Next", page.behind))
-             if each]
+             for name, word, each in (("before", "Before", page.before),
+                                      ("behind", "Next", page.behind)) if each]
     return f'<nav class="turning" aria-label="Pages">{"".join(links)}</nav>' if links else ""
 
 
@@ -132,7 +133,8 @@ def whole(page, navigation, version):
 <button class="menu" aria-label="Menu" aria-expanded="false" hidden>☰</button>
 <a class="name" href="{page.link("index.html")}">weir <span>{version}</span></a>
 <div class="search" role="search" hidden>
-<input type="search" placeholder="Search  ( / )" aria-label="Search" autocomplete="off" spellcheck="false">
+<input type="search" placeholder="Search  ( / )" aria-label="Search" autocomplete="off"
+ spellcheck="false">
 <div class="found" role="listbox" aria-label="Found" hidden></div>
 </div>
 <button class="theme" aria-label="Light or dark" hidden>◐</button>

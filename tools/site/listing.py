@@ -4,11 +4,12 @@ SPDX-License-Identifier: Apache-2.0
 import html
 import re
 
-C_WORDS = """alignas auto bool break case catch char class const constexpr continue default delete do
-double else enum explicit extern false final float for friend if inline int long namespace new
-noexcept nullptr operator override private protected public register restrict return short signed
-sizeof static static_assert struct switch template this throw true try typedef typename union
-unsigned using virtual void volatile while size_t ssize_t u?int(?:8|16|32|64|ptr)_t NULL"""
+C_WORDS = """alignas auto bool break case catch char class const constexpr continue default
+delete do double else enum explicit extern false final float for friend if inline int long
+namespace new noexcept nullptr operator override private protected public register restrict
+return short signed sizeof static static_assert struct switch template this throw true try
+typedef typename union unsigned using virtual void volatile while size_t ssize_t
+u?int(?:8|16|32|64|ptr)_t NULL"""
 PYTHON_WORDS = """and as assert break class continue def del elif else except False finally for from
 global if import in is lambda None not or pass raise return True try while with yield"""
 SHELL_WORDS = "if then elif else fi for in do done while case esac function local return exit set"

@@ -60,10 +60,11 @@ def blocks(declaration):
         if margin is None:
             margin = column
         if kind == "member":
-            found[-1].members.append(Member(name_of(text), re.sub(r"\n\s*", " ", text)))
+            found[-1].members.append(Member(name_of(text), " ".join(text.split())))
         elif found[-1].members and not (alone and column <= margin):
             member = found[-1].members[-1]
-            member.words = (member.words + "\n" + headers.bare(text)).strip()
+            words = re.sub(r"\n\s+", "\n", headers.bare(text))
+            member.words = (member.words + "\n" + words).strip()
         else:
             found.append(Block(headers.bare(text), []))
     return [each for each in found if each.members or each.words]

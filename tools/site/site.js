@@ -6,7 +6,7 @@
     const page = document.documentElement;
     const one = (selector) => document.querySelector(selector);
     page.classList.add("scripts");
-    document.querySelectorAll(".bar [hidden]:not(.found)").forEach((each) => { each.hidden = false; });
+    for (const each of document.querySelectorAll(".bar [hidden]:not(.found)")) each.hidden = false;
 
     // --- light or dark: what the system has, until somebody says otherwise ---
     one(".theme").addEventListener("click", () => {
@@ -102,10 +102,9 @@
             sum += each;
         }
         if (row.url.startsWith("source/")) return sum / 3;
-        if (row.url.startsWith("docs/guide") || row.url.startsWith("docs/connect")) return sum * 1.5;
-        if (row.title.startsWith("WEIR_")) return sum * 0.6;
-        if (/^docs\/(decisions|benchmarks)\//.test(row.url) || row.url.startsWith("CHANGELOG")) return sum * 0.7;
-        return sum;
+        if (/^docs\/(guide|connect)/.test(row.url)) return sum * 1.5;
+        if (/^(docs\/(decisions|benchmarks)\/|CHANGELOG)/.test(row.url)) return sum * 0.7;
+        return row.title.startsWith("WEIR_") ? sum * 0.6 : sum;
     };
     const text = (parent, tag, content, terms) => {
         const element = document.createElement(tag);
@@ -143,8 +142,8 @@
             text(link, "span", around(row, terms), terms);
             found.append(link);
         }
-        if (!best.length) text(found, "p", "Nothing is found. All words have to be in one part of a page.");
-        else if (best.length > MOST) text(found, "p", `${best.length - MOST} more: say another word`);
+        if (!best.length) text(found, "p", "Nothing: all words have to be in one part of a page.");
+        if (best.length > MOST) text(found, "p", `${best.length - MOST} more: say another word`);
     }
     const choose = (step) => {
         const all = [...found.querySelectorAll("a")];
