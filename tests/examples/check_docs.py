@@ -10,7 +10,6 @@ Method: in README.md and docs/*.md
   - a block after <!-- output: PROGRAM --> is what PROGRAM prints, exactly; after
     <!-- output like: PROGRAM --> each of its lines is printed, whatever the
     numbers are, by a program that this script does not run again for each block;
-  - links to files and headings lead somewhere;
   - paths and weir names in code quotes exist, and other names, `like_this`, are in the
     sources;
   - <!-- includes: FILE PREFIX... -->: FILE includes nothing but what begins so.
@@ -122,28 +121,6 @@ def check_output(page, number, kind, program, block):
             problem(page, number, f"{program} prints no such line: {line}")
 
 
-def heading_anchor(heading):
-    text = re.sub(r"[`*]", "", heading).strip().lower()
-    return re.sub(r"[^\w\- ]", "", text).replace(" ", "-")
-
-
-def anchors(page):
-    return {heading_anchor(line.lstrip("#")) for line in page.read_text().splitlines()
-            if line.startswith("#")}
-
-
-def check_links(page, number, line):
-    for target in re.findall(r"\]\(([^)\s]+)\)", line):
-        if re.match(r"[a-z]+:", target):
-            continue
-        path, _, anchor = target.partition("#")
-        file = (page.parent / path).resolve() if path else page
-        if not file.exists():
-            problem(page, number, f"the link {target} leads nowhere")
-        elif anchor and anchor not in anchors(file):
-            problem(page, number, f"there is no heading {target}")
-
-
 def check_names(page, number, line):
     for quoted in re.findall(r"`([^`]+)`", line):
         path = re.fullmatch(rf"((?:{FOLDERS})/[\w./-]+)(?::\d+)?", quoted)
@@ -188,7 +165,6 @@ def check_page(page):
         claim = re.fullmatch(r"<!-- includes: (\S+) (.+) -->", line)
         if claim:
             check_includes(page, number, claim[1], tuple(claim[2].split()))
-        check_links(page, number, line)
         check_names(page, number, line)
     if block is not None:
         problem(page, begin, "the block has no end")

@@ -55,6 +55,8 @@ class Top(unittest.TestCase):
             weir("top", self.path, "--once", "--svg", "--interval", "0.1"))
         self.assertEqual(root.tag, "{http://www.w3.org/2000/svg}svg")
         self.assertIn("enrich", "".join(root.itertext()))
+        style = root.find("{http://www.w3.org/2000/svg}style")  # or browsers collapse its blanks
+        self.assertEqual(style.text.strip(), "text { white-space: pre }")
 
     def test_on_a_terminal(self):
         terminal = Terminal("top", self.path, "--interval", "0.2")

@@ -161,6 +161,8 @@ void canvas_svg(FILE *out, const struct canvas *canvas) {
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%u\" height=\"%u\" "
             "viewBox=\"0 0 %u %u\" font-family=\"monospace\" font-size=\"13\" "
             "xml:space=\"preserve\">\n"
+            /* the same once more for browsers, which collapse blanks in spite of that */
+            "<style>text { white-space: pre }</style>\n"
             "<rect width=\"%u\" height=\"%u\" rx=\"6\" fill=\"#1d2230\"/>\n",
             wide, high, wide, high, wide, high);
     for (unsigned row = 0; row < rows; row++) {
