@@ -108,6 +108,34 @@ weir_status weir_inlet_push(weir_inlet *inlet, const void *events, size_t count,
                             uint64_t timeout_ns);
 
 /*
+ * Pushes as many of `count` consecutive events as there is room for, from the first on: for who
+ * may not wait, an event loop.  Whatever the policy, it does not wait, and nothing is dropped.
+ * Arguments  count: any number; taken: receives how many were pushed.
+ * Returns    WEIR_OK: all; WEIR_FULL: only *taken of them, 0 or more: weir_inlet_room_fd.
+ * Errors     NO_STAGE, NO_MEMORY, INVALID as weir_inlet_push (an event with more than its type's
+ *            payload_limit, among those that would have gone): none was pushed, *taken is 0.
+ * Owns       weir, what the first *taken own; the caller still, what the others do.
+ * Cost, threads  as weir_inlet_push; of events with spans each that goes is weighed twice.
+ */
+weir_status weir_inlet_push_some(weir_inlet *inlet, const void *events, size_t count,
+                                 size_t *taken);
+
+/*
+ * A file descriptor to put into poll, epoll and the like, for reading, beside weir_stream_fd: it is
+ * readable until a push finds no room (WEIR_FULL, WEIR_TIMEOUT; also of push_some), and again once
+ * there is room for what that push was refused, as long as no other is; of push_some, for one event
+ * more.  Also when there will be none, as the inlet takes no more: then the next push says so.
+ * It may be readable for nothing now and then.  Of several pushers, for each of which it is
+ * readable, the first one may take all the room: the others are refused, and it is not readable.
+ * Arguments  out: receives the descriptor, the same each time.  It is weir's own: not to be read, and
+ *            to be taken out of an epoll before weir_inlet_close.
+ * Errors     SYSTEM: there is none to be had; INVALID: when_full is one of the drop policies.
+ * Threads    any.  Cost: two system calls more for a push that finds no room, one when there is
+ *            room again.
+ */
+weir_status weir_inlet_room_fd(weir_inlet *inlet, int *out);
+
+/*
  * Pushes a mark (mark.h) behind all that this thread has pushed into the inlet, its ports aside: a
  * watermark, a flush, an end of file.  It goes out when nothing that was pushed into the inlet
  * before it waits there any more, whoever pushed that: sent, or dropped; whether somebody asks or
@@ -190,6 +218,19 @@ weir_status weir_port_open(weir_inlet *inlet, weir_port **out);
  *            their order; between ports, and weir_inlet_push, there is none.
  */
 weir_status weir_port_push(weir_port *port, const void *events, size_t count, uint64_t timeout_ns);
+
+/*
+ * Pushes as many of `count` consecutive events as there is room for in the port: as
+ * weir_inlet_push_some does in the inlet.  Threads: as weir_port_push; wait-free likewise.
+ */
+weir_status weir_port_push_some(weir_port *port, const void *events, size_t count, size_t *taken);
+
+/*
+ * A descriptor that is readable while there is room in the port, as weir_inlet_room_fd; of events: a
+ * mark that is refused makes it no darker.  It is taken out of an epoll before weir_port_close.
+ * Threads    as weir_port_push.
+ */
+weir_status weir_port_room_fd(weir_port *port, int *out);
 
 /*
  * Pushes a mark behind all that was pushed into the port.  It takes no room of events;

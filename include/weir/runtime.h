@@ -191,7 +191,8 @@ typedef enum weir_holdup {
     WEIR_HOLDUP_READER = 8,    /* a stream, or of its own events: they are not read  */
     WEIR_HOLDUP_WORK = 9,      /* it is at work on what it was sent, or about to end */
     WEIR_HOLDUP_CALLBACK = 10, /* one of its callbacks does not return               */
-    WEIR_HOLDUP_RATE = 11      /* it waits for its rate (rate.h); told before TIMERS */
+    WEIR_HOLDUP_RATE = 11,     /* it waits for its rate (rate.h); told before TIMERS */
+    WEIR_HOLDUP_WRITES = 12    /* a poller: descriptors wait to be written to        */
 } weir_holdup;
 
 /* The word for it ("tokens"). */

@@ -24,6 +24,7 @@
 #include <weir/observe.h>
 #include <weir/output.h>
 #include <weir/pipeline.h>
+#include <weir/poller.h>
 #include <weir/pool.h>
 #include <weir/rate.h>
 #include <weir/retry.h>

@@ -9,11 +9,12 @@
 
 void weir__inlet_made_room(weir_inlet *inlet, uint64_t charge) {
     weir__fetch_sub_u64(&inlet->waiting, charge); /* I7 -> I8 */
-    weir__berth_wake(&inlet->room, UINT32_MAX);
+    weir__inlet_tell_room(inlet);
 }
 
 void weir__inlet_shuts(weir_inlet *inlet) {
     weir__berth_ring(&inlet->room);
+    weir__lamp_tell(&inlet->room_lamp);
 }
 
 uint64_t weir__inlet_count_dropped(weir_inlet *inlet) {
@@ -165,7 +166,7 @@ static void make_room_and_seldom_wake(weir_inlet *inlet, uint64_t charge) {
     inlet->unwoken += charge;
     if (weir__charge_is_good(&inlet->bounds, inlet->unwoken)) {
         inlet->unwoken = 0;
-        weir__berth_wake(&inlet->room, UINT32_MAX);
+        weir__inlet_tell_room(inlet);
     }
 }
 
@@ -252,7 +253,7 @@ static void settle(weir_inlet *inlet) {
     inlet->unsettled = 0;
     inlet->unwoken = 0;
     if (inlet->left != inlet->left_at_settle) {
-        weir__berth_wake(&inlet->room, UINT32_MAX); /* I7 -> I8 */
+        weir__inlet_tell_room(inlet); /* I7 -> I8 */
     }
     inlet->left_at_settle = inlet->left;
     inlet->finished_at_settle = finished;

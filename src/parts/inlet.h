@@ -20,6 +20,7 @@
  *   finished   see weir__inlet_finished       worker, pushers
  *   dead       the worker, at the end         pushers
  *   room       a berth, of blocked pushers
+ *   room_lamp  lamp.h: those look that were refused
  *   feeders    who pushes for a stage that    who pushes for a stage
  *              is not among them: in front,
  *              or (CAS) in the place of one
@@ -68,6 +69,7 @@
 #ifndef WEIR__PARTS_INLET_H
 #define WEIR__PARTS_INLET_H
 
+#include "parts/lamp.h"
 #include "parts/parcel.h"
 #include "parts/quay.h"
 #include "runtime/errand.h"
@@ -144,6 +146,7 @@ struct weir_inlet {
     WEIR__APART ck_stack_t pushed;
     ck_stack_t fresh; /* ports */
     WEIR__APART struct weir__berth room;
+    struct weir__lamp room_lamp;
 
     /* the worker's */
     WEIR__APART struct weir__chunk *first;
@@ -229,6 +232,12 @@ static inline uint64_t weir__inlet_portion(weir_stage *self, uint64_t events) {
 /* A reservation is given back: there is room for as much. */
 void weir__inlet_made_room(weir_inlet *inlet, uint64_t charge);
 
+/* Whoever waits for room looks again.  Behind a full fence, or a locked operation. */
+static inline void weir__inlet_tell_room(weir_inlet *inlet) {
+    weir__berth_wake(&inlet->room, UINT32_MAX);
+    weir__lamp_tell(&inlet->room_lamp);
+}
+
 /* It takes no more from some: whoever waits for room looks again. */
 void weir__inlet_shuts(weir_inlet *inlet);
 
@@ -259,6 +268,22 @@ weir_status weir__inlet_may_mark(weir_inlet *inlet, const weir_mark *mark);
 void weir__inlet_marked(weir_inlet *inlet);
 
 /* ---- inlet_push.c: any thread -------------------------------------------- */
+
+/* There is room for so much beside what waits. */
+bool weir__inlet_fits(const weir_inlet *inlet, uint64_t charge);
+
+/* One attempt, in `times` the capacity, *beyond: more than once that; it drops nothing.  FULL: there
+ * is no room, and nothing has changed.  Between enter and leave. */
+weir_status weir__inlet_try(weir_inlet *inlet, const struct weir__parcel *parcel, uint64_t times,
+                            bool *beyond);
+
+/* ---- inlet_some.c: any thread ---------------------------------------------- */
+
+/* Somebody was refused so much: the lamp says when there is room for it. */
+void weir__inlet_refused(weir_inlet *inlet, uint64_t charge);
+
+/* INVALID: nobody waits for room there, as something is dropped when there is none; who: for that. */
+weir_status weir__inlet_may_wait(const weir_inlet *inlet, const char *who);
 
 /* Turns at a time of who waits for room and steps (quay.h). */
 enum { WEIR__INLET_TURNS = 16 };

@@ -14,6 +14,7 @@ static void free_inlet(struct weir__quay *quay) {
         inlet->feeders = feeder->next;
         weir__free(allocator, feeder, sizeof *feeder);
     }
+    weir__lamp_close(&inlet->room_lamp);
     weir__free(allocator, inlet, sizeof *inlet);
 }
 

@@ -182,10 +182,9 @@ weir_status weir__inlet_know_feeder(weir_inlet *inlet) {
  * room nothing is added, not even for a moment: another pusher might take that
  * for a full inlet and sleep, and nobody would wake it.
  */
-static bool reserve(weir_inlet *inlet, const struct weir__parcel *parcel, bool *beyond) {
+static bool reserve(weir_inlet *inlet, const struct weir__parcel *parcel, uint64_t times,
+                    bool *beyond) {
     const struct weir__bounds *bounds = &inlet->bounds;
-    /* Dropping the oldest is the worker's doing: until it has, as many again may wait. */
-    const uint64_t times = inlet->when_full == WEIR_DROP_OLDEST ? 2 : 1;
     uint64_t waiting = weir__load_relaxed_u64(&inlet->waiting);
     do {
         *beyond = !weir__charge_fits(bounds, waiting, parcel->charge, 1);
@@ -196,7 +195,7 @@ static bool reserve(weir_inlet *inlet, const struct weir__parcel *parcel, bool *
     return true;
 }
 
-static bool has_inlet_room(const weir_inlet *inlet, uint64_t charge) {
+bool weir__inlet_fits(const weir_inlet *inlet, uint64_t charge) {
     return weir__charge_fits(&inlet->bounds, weir__load_relaxed_u64(&inlet->waiting), charge, 1);
 }
 
@@ -208,7 +207,7 @@ struct inlet_waiter {
 
 static bool inlet_room_has_come(void *waiter) {
     const struct inlet_waiter *blocked = waiter;
-    return has_inlet_room(blocked->inlet, blocked->charge) ||
+    return weir__inlet_fits(blocked->inlet, blocked->charge) ||
            weir__inlet_gone(blocked->inlet); /* I7 -> I8 */
 }
 
@@ -255,24 +254,28 @@ static weir_status push(weir_inlet *inlet, const struct weir__parcel *parcel) {
     return WEIR_OK;
 }
 
-/* One attempt.  WEIR_FULL: there is no room, and nothing has changed. */
-static weir_status try_push(weir_inlet *inlet, const struct weir__parcel *parcel) {
-    bool beyond;
-    if (!reserve(inlet, parcel, &beyond)) {
-        if (weir__inlet_gone(inlet)) {
-            return weir__inlet_refuse_gone(inlet);
-        }
-        bool drops = inlet->when_full == WEIR_DROP_NEWEST || inlet->when_full == WEIR_DROP_OLDEST;
-        if (!drops || parcel->count == 0) { /* nobody would hear that a mark was dropped */
-            return WEIR_FULL;
-        }
-        return weir__inlet_drop_newest(inlet, parcel);
+weir_status weir__inlet_try(weir_inlet *inlet, const struct weir__parcel *parcel, uint64_t times,
+                            bool *beyond) {
+    if (!reserve(inlet, parcel, times, beyond)) {
+        return weir__inlet_gone(inlet) ? weir__inlet_refuse_gone(inlet) : WEIR_FULL;
     }
     if (weir__inlet_gone(inlet)) { /* I3 -> I4 */
         give_back_room(inlet, parcel);
         return weir__inlet_refuse_gone(inlet);
     }
-    weir_status status = push(inlet, parcel);
+    return push(inlet, parcel);
+}
+
+/* One attempt, by the policy.  WEIR_FULL: there is no room, and nothing has changed. */
+static weir_status try_push(weir_inlet *inlet, const struct weir__parcel *parcel) {
+    /* Dropping the oldest is the worker's doing: until it has, as many again may wait. */
+    const uint64_t times = inlet->when_full == WEIR_DROP_OLDEST ? 2 : 1;
+    bool drops = inlet->when_full == WEIR_DROP_NEWEST || inlet->when_full == WEIR_DROP_OLDEST;
+    bool beyond = false;
+    weir_status status = weir__inlet_try(inlet, parcel, times, &beyond);
+    if (status == WEIR_FULL && drops && parcel->count > 0) { /* nobody would hear of a mark */
+        return weir__inlet_drop_newest(inlet, parcel);
+    }
     return status == WEIR_OK && beyond ? WEIR_DROPPED : status;
 }
 
@@ -296,6 +299,9 @@ weir_status weir__inlet_push_parcel(weir_inlet *inlet, const struct weir__parcel
                                     uint64_t timeout_ns) {
     weir__inlet_enter(inlet);
     weir_status status = push_until(inlet, parcel, timeout_ns);
+    if (status == WEIR_FULL || status == WEIR_TIMEOUT) {
+        weir__inlet_refused(inlet, parcel->charge);
+    }
     weir__inlet_leave(inlet);
     return status;
 }

@@ -139,3 +139,46 @@ char *weir__parcel_write_spans(const struct weir__bounds *bounds, const void *ev
     }
     return at;
 }
+
+/* ---- as many as have room --------------------------------------------------- */
+
+static size_t flat_that_fit(size_t most, bool (*fits)(void *where, uint64_t charge), void *where) {
+    size_t least = 0;
+    while (least < most) {
+        size_t middle = most - (most - least) / 2;
+        if (fits(where, middle)) {
+            least = middle;
+        } else {
+            most = middle - 1;
+        }
+    }
+    return least;
+}
+
+weir_status weir__parcel_split(const struct weir__bounds *bounds, const void *events, size_t count,
+                               bool (*fits)(void *where, uint64_t charge), void *where,
+                               struct weir__split *split) {
+    const unsigned char *event = events;
+    uint64_t charge = 0;
+    *split = (struct weir__split){.next = 1};
+    if (events == NULL) {
+        return weir__parcel_refuse(bounds, 1);
+    }
+    if (bounds->spans == 0) {
+        split->count = flat_that_fit(the_less(count, bounds->events), fits, where);
+        return WEIR_OK;
+    }
+    for (; split->count < count; split->count++, event += bounds->event_bytes) {
+        struct weir__parcel one;
+        weir_status status = weir__parcel_weigh(bounds, event, 1, &one);
+        if (status != WEIR_OK) {
+            return status;
+        }
+        charge += one.charge;
+        split->next = one.charge;
+        if (!fits(where, charge)) {
+            break;
+        }
+    }
+    return WEIR_OK;
+}

@@ -92,6 +92,18 @@ weir_status weir__parcel_refuse(const struct weir__bounds *bounds, size_t count)
 weir_status weir__parcel_weigh_spans(const struct weir__bounds *bounds,
                                      struct weir__parcel *parcel);
 
+/* How many of these, from the first on, `fits` says have room together; next: what it must have room
+ * for, so that there is one more of them. */
+struct weir__split {
+    size_t count;
+    uint64_t next;
+};
+
+/* WEIR_OK; INVALID: events is NULL, or one that would go has more than payload_limit. */
+weir_status weir__parcel_split(const struct weir__bounds *bounds, const void *events, size_t count,
+                               bool (*fits)(void *where, uint64_t charge), void *where,
+                               struct weir__split *split);
+
 /* What these are.  WEIR_OK; INVALID: one has more than payload_limit, or they are more than will
  * ever have room; NO_MEMORY: nobody has so much. */
 static inline weir_status weir__parcel_weigh(const struct weir__bounds *bounds, const void *events,

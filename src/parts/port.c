@@ -50,6 +50,7 @@ static weir_port *make_port(weir_inlet *inlet) {
 static void free_port(weir_port *port) {
     weir_inlet *inlet = port->inlet;
     weir__port_free_pages(port);
+    weir__lamp_close(&port->room_lamp);
     weir__free(&inlet->quay.runtime->allocator, port, port->bytes);
     weir__quay_release(&inlet->quay, 1);
 }
@@ -148,7 +149,7 @@ size_t weir_port_waiting(const weir_port *port) {
 
 /* ---- room -------------------------------------------------------------------- */
 
-static bool has_port_room(weir_port *port, uint64_t charge) {
+bool weir__port_fits(weir_port *port, uint64_t charge) {
     if (port->inlet->bounds.spans > 0) {
         return weir__port_has_room(port, charge);
     }
@@ -164,7 +165,8 @@ struct port_waiter {
 
 static bool port_room_has_come(void *waiter) {
     const struct port_waiter *blocked = waiter;
-    return has_port_room(blocked->port, blocked->charge) || weir__inlet_gone(blocked->port->inlet);
+    return weir__port_fits(blocked->port, blocked->charge) ||
+           weir__inlet_gone(blocked->port->inlet);
 }
 
 /*
@@ -196,7 +198,7 @@ static weir_status wait_for_port_room(weir_port *port, uint64_t charge, uint64_t
     if (status == WEIR_WRONG_THREAD) {
         return status;
     }
-    if (has_port_room(port, charge)) {
+    if (weir__port_fits(port, charge)) {
         return WEIR_OK;
     }
     return weir__inlet_gone(inlet) ? weir__inlet_refuse_gone(inlet) : status;
@@ -299,8 +301,11 @@ static WEIR__NOINLINE weir_status push_slowly(weir_port *port, const void *event
         return status;
     }
     port->pusher = weir__inlet_pusher(port->inlet).bits;
-    if (!has_port_room(port, parcel.charge)) {
+    if (!weir__port_fits(port, parcel.charge)) {
         status = without_room(port, &parcel, timeout_ns);
+    }
+    if (status == WEIR_FULL || status == WEIR_TIMEOUT) {
+        weir__port_refused(port, parcel.charge);
     }
     if (status != WEIR_OK) {
         return status;

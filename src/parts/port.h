@@ -13,6 +13,7 @@
  *   tail        the pusher                    the worker
  *   taken       the worker                    the pusher, when it sees no room
  *   room        a berth, of the pusher
+ *   room_lamp   lamp.h: the pusher looks
  *   closed      the pusher, once              the worker
  *   marks, marks_tail      the pusher         the worker
  *   marks_claimed          the pusher         the worker, before it stops
@@ -42,7 +43,7 @@
  *   A7 -> A8    Dekker: claim, read finished / read finished, read claimed: an inlet that
  *               was finished stops only when nothing is or will be on its way.
  *   A9 -> A10   the berth's E1 -> E2: lie down, read taken and whether it is gone / taken,
- *               gone, wake: no pusher sleeps beside free room.  The worker wakes when a
+ *               gone, wake: no pusher sleeps beside free room, nor has a dark lamp (L1 -> L2).  The worker wakes when a
  *               quarter of the ring has left, and with the fence when nothing does.
  *   A11 -> A12  closed (release) -> the worker (acquire): tail is final.
  *   A13 -> A14  marks_tail (release) -> the worker (acquire), which has read tail: a mark that lies
@@ -100,6 +101,7 @@ struct weir_port {
     WEIR__APART uint64_t tail;
     uint64_t marks_tail;
     struct weir__berth room;
+    struct weir__lamp room_lamp;
     uint32_t closed;
 
     /* the worker's */
@@ -143,6 +145,14 @@ static inline void *weir__port_place(weir_port *port, uint64_t ahead) {
 /* So many places are events now.  Else the inlet is gone, and they are the caller's.  Of an inlet
  * without spans; the stage that it is called for feeds the inlet, or there is none. */
 weir_status weir__port_publish(weir_port *port, size_t count);
+
+/* There is room for so much, beside what is there; as far as the pusher has to know. */
+bool weir__port_fits(weir_port *port, uint64_t charge);
+
+/* ---- port_some.c: room for a pusher that does not wait ---------------------------- */
+
+/* He was refused so much: his lamp says when there is room for it. */
+void weir__port_refused(weir_port *port, uint64_t charge);
 
 /* ---- port_payload.c: what the pusher of events with spans does ----------------- */
 

@@ -47,6 +47,7 @@ static bool is_port_done(const weir_port *port) {
 void weir__port_wake(weir_port *port) {
     port->unwoken = 0;
     weir__berth_wake(&port->room, 1); /* A9 -> A10 */
+    weir__lamp_tell(&port->room_lamp);
 }
 
 /* ---- taking ---------------------------------------------------------------- */

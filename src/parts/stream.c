@@ -8,7 +8,6 @@
 #include "parts/stream.h"
 
 #include "base/check.h"
-#include "os/event.h"
 #include "stage/control.h"
 #include "stage/ending.h"
 #include "stage/keeping.h"
@@ -20,9 +19,7 @@ enum { TELL_AT_LEAST = WEIR__STREAM_ENTRIES / 4 };
 
 void weir__stream_wake(weir_stream *stream) {
     weir__fence_full(); /* J3 -> J4 */
-    if (weir__load_relaxed_u32(&stream->armed) != 0 && weir__exchange_u32(&stream->armed, 0) != 0) {
-        weir__event_signal((int)(weir__load_relaxed_u32(&stream->event) - 1));
-    }
+    weir__lamp_tell(&stream->lamp);
     weir__berth_wake(&stream->asleep, 1);
 }
 

@@ -27,8 +27,7 @@
  *   parted     both, once each: 0 -> 1          the second of them
  *   reason     the worker, before CLOSED        the reader, after it
  *   asleep     a berth, of a reader in a call
- *   armed      reader 0 -> 1; both -> 0         both
- *   event      the reader, once                 the worker
+ *   lamp       lamp.h: the reader looks
  *   requested  who subscribes                   the worker
  *
  * position is 2 * batches that are back, + 1 while the reader holds one more;
@@ -50,15 +49,11 @@
  * given <= the items of `lent`; the reader has had no more batches than the first `given` items
  * are, and those that are back.
  *
- * armed: 1, the reader was told that there is nothing, and its event is quiet.  Whoever
- * makes it 0 signals that: who has something for the reader, or the reader that has found
- * something itself.  So while there is an event and armed is 0, it is readable or about to be.
- *
  * Ordering.
  *   J1 -> J2  the quay's O1 -> O2: move position, read poked / give up poked, read position:
  *             no return and no QUIT stays unseen by a stage that looks no more.
- *   J3 -> J4  Dekker: publish (an entry, CLOSED), read armed / set armed, look at the ring
- *             and at position: no event is quiet beside something to take.  The same for
+ *   J3 -> J4  the lamp's L1 -> L2: publish (an entry, CLOSED), read dark / darken it, look at the
+ *             ring and at position: no lamp is dark beside something to take.  The same for
  *             `asleep`: the berth's E1 -> E2.
  *   J5 -> J6  position moves (a locked operation) -> is read by the worker
  *             (acquire): the reader's reads, and its marks in the words of events that own
@@ -75,6 +70,7 @@
 #ifndef WEIR__PARTS_STREAM_H
 #define WEIR__PARTS_STREAM_H
 
+#include "parts/lamp.h"
 #include "parts/quay.h"
 
 #include <weir/stream.h>
@@ -109,8 +105,7 @@ struct weir_stream {
     uint32_t parted;
     WEIR__APART struct weir__quay quay;
     struct weir__berth asleep;
-    uint32_t armed;
-    uint32_t event; /* the descriptor + 1; 0: none */
+    struct weir__lamp lamp;
     weir_reason reason;
     uint32_t requested; /* by weir_stream_subscribe, ever          */
 

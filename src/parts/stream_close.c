@@ -10,7 +10,6 @@
  */
 #include "parts/stream.h"
 
-#include "os/event.h"
 #include "stage/keeping.h"
 #include "stage/subscription.h"
 
@@ -53,9 +52,7 @@ void weir__stream_part(weir_stream *stream) {
 
 static void free_stream(struct weir__quay *quay) {
     weir_stream *stream = WEIR__CONTAINER_OF(quay, weir_stream, quay);
-    if (stream->event != 0) {
-        weir__event_close((int)(stream->event - 1));
-    }
+    weir__lamp_close(&stream->lamp);
     weir__free(&quay->runtime->allocator, stream, sizeof *stream);
 }
 

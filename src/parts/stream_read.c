@@ -5,7 +5,6 @@
 #include "parts/stream.h"
 
 #include "base/refusal.h"
-#include "os/event.h"
 #include "stage/mark.h"
 
 #include <string.h>
@@ -44,7 +43,7 @@ static bool closed(const weir_stream *stream) {
     return (position & WEIR__STREAM_CLOSED) != 0;
 }
 
-/* True when `take` would find something.  Behind armed (J3 -> J4), for certain. */
+/* True when `take` would find something.  Behind a dark lamp (J3 -> J4), for certain. */
 static bool has_something(const weir_stream *stream) {
     return !weir__ring_empty(&stream->ring) || closed(stream);
 }
@@ -98,13 +97,6 @@ static void report(weir_stream *stream) {
 
 /* ---- waiting ------------------------------------------------------------- */
 
-/* It has found something itself: its event, if it was quiet, is readable. */
-static void make_readable(weir_stream *stream) {
-    if (weir__exchange_u32(&stream->armed, 0) != 0) {
-        weir__event_signal((int)(stream->event - 1));
-    }
-}
-
 static bool something_has_come(void *waiter) {
     return has_something(waiter); /* J3 -> J4 */
 }
@@ -122,21 +114,17 @@ static weir_status doze_at_stream(weir_stream *stream, uint64_t timeout_ns) {
     return weir__quay_doze(&stream->quay, &stream->asleep, &until_something, stream, deadline);
 }
 
-/*
- * TIMEOUT: from now on the event says when there is something.  It is cleared before
- * the look: a signal that is lost with that told of what the look then finds.
- */
+/* TIMEOUT: from now on the lamp says when there is something. */
 static enum found give_up(weir_stream *stream) {
     report(stream);
-    if (stream->event == 0) {
+    if (!weir__lamp_is_open(&stream->lamp)) {
         return NOTHING;
     }
-    weir__event_clear((int)(stream->event - 1));
-    weir__exchange_u32(&stream->armed, 1); /* J3 -> J4 */
+    weir__lamp_darken(&stream->lamp); /* J3 -> J4 */
     if (!has_something(stream)) {
         return NOTHING;
     }
-    make_readable(stream);
+    weir__lamp_light(&stream->lamp); /* it has found something itself */
     return take_entry(stream);
 }
 
@@ -262,19 +250,13 @@ weir_status weir_stream_fd(weir_stream *stream, int *out) {
     if (weir__missing(stream, "stream") || weir__missing(out, "out")) {
         return WEIR_INVALID;
     }
-    if (stream->event == 0) {
-        int event = weir__event_open();
-        if (event < 0) {
-            return weir__refuse(WEIR_SYSTEM, "no eventfd: %s", strerror(-event));
-        }
-        weir__store_relaxed_u32(&stream->event, (uint32_t)event + 1);
-        weir__exchange_u32(&stream->armed, 1); /* J3 -> J4 */
-        if (stream->left > 0 || stream->at_mark || has_something(stream)) {
-            make_readable(stream);
-        }
+    bool open = weir__lamp_is_open(&stream->lamp);
+    weir_status status = weir__lamp_open(&stream->lamp, out); /* J3 -> J4 */
+    if (status == WEIR_OK && !open &&
+        (stream->left > 0 || stream->at_mark || has_something(stream))) {
+        weir__lamp_light(&stream->lamp);
     }
-    *out = (int)(stream->event - 1);
-    return WEIR_OK;
+    return status;
 }
 
 weir_reason weir_stream_reason(const weir_stream *stream) {

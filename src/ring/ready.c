@@ -7,6 +7,7 @@
 #include "base/attributes.h"
 #include "base/probe.h"
 #include "os/clock.h"
+#include "os/event.h"
 #include "os/futex.h"
 #include "os/thread.h"
 
@@ -34,14 +35,27 @@ void weir__ready_edge_open(struct weir__ready_edge *edge, enum weir__direction d
     edge->edge = owner;
 }
 
+static void wake(uint32_t *parked, uint32_t how) {
+    const struct weir__bell *sleeper = WEIR__CONTAINER_OF(parked, struct weir__bell, parked);
+    if (how == WEIR__PARKED_OUTSIDE) {
+        weir__event_signal((int)weir__load_relaxed_u32(&sleeper->event));
+    } else {
+        weir__futex_wake(parked, 1);
+    }
+}
+
 void weir__bell_ring(struct weir__bell *bell) {
     /* The push before was a full fence, so it is ordered before this load (F1 -> F3). */
     uint32_t *parked = bell->sleeper;
-    if (weir__load_relaxed_u32(parked) != 0 && weir__exchange_u32(parked, 0) != 0) {
+    if (weir__load_relaxed_u32(parked) == 0) {
+        return;
+    }
+    uint32_t how = weir__exchange_u32(parked, 0); /* R3 -> R4 */
+    if (how != 0) {
         WEIR__PROBE1(ring, parked);
         weir__store_relaxed_u64(&bell->rung_ns, weir__clock_now_ns());
         weir__store_relaxed_u32(&bell->rung_core, weir__thread_core());
-        weir__futex_wake(parked, 1);
+        wake(parked, how);
     }
 }
 
@@ -85,8 +99,16 @@ void weir__bell_share(struct weir__bell *bell, struct weir__bell *first) {
     bell->sleeper = &first->parked;
 }
 
+void weir__bell_sleeps_outside(struct weir__bell *bell, int event,
+                               void (*sleep)(struct weir__bell *bell, uint64_t deadline_ns)) {
+    weir__store_relaxed_u32(&bell->event, (uint32_t)event);
+    bell->sleep = sleep;
+}
+
 void weir__bell_doze(struct weir__bell *bell) {
-    weir__store_relaxed_u32(&bell->parked, 1);
+    weir__store_release_u32(&bell->parked,
+                            bell->sleep == NULL ? WEIR__PARKED : WEIR__PARKED_OUTSIDE);
+    /* R3 -> R4 */
     weir__fence_full(); /* F1 -> F3 */
 }
 
@@ -105,7 +127,11 @@ bool weir__bell_park(struct weir__bell *bell, uint64_t deadline_ns) {
 
 bool weir__bell_sleep(struct weir__bell *bell, uint64_t deadline_ns) {
     WEIR__PROBE1(park, &bell->parked);
-    weir__futex_wait(&bell->parked, 1, deadline_ns);
+    if (bell->sleep == NULL) {
+        weir__futex_wait(&bell->parked, WEIR__PARKED, deadline_ns);
+    } else {
+        bell->sleep(bell, deadline_ns);
+    }
     /* Whoever wakes us has set it to 0; after a timeout or a spurious return we do. */
     bool woken = weir__exchange_u32(&bell->parked, 0) == 0;
     WEIR__PROBE2(wake, &bell->parked, woken);

@@ -25,6 +25,9 @@
  * full fence (F3); look at both stacks; futex_wait(parked, 1).  A push on a stack
  * is a full fence (F1 again, base/stack.h); who has pushed looks at parked and, if
  * it is 1, exchanges it to 0, and wakes the worker only when it was 1.
+ * A worker that waits for descriptors as well (runtime/lookout.h) does not sleep on that word but
+ * where those wake it, too: parked is OUTSIDE then, and who makes that 0 signals an event of the
+ * bell's.  A signal before it has fallen asleep stays, as a futex that has changed does.
  *
  * The workers of a stepped runtime are run by one thread, which sleeps for all of
  * them: their bells share the first one's `parked` (`sleeper` points there), and that
@@ -35,6 +38,7 @@
  *   writers of stacks   publishers push; the owner takes them whole
  *   writers of parked   the owner 0 -> 1, anybody 1 -> 0
  *   writers of rung_*   who took parked from 1 to 0
+ *   writers of event    the owner, once, before parked is OUTSIDE for the first time
  *
  * Ordering
  *   F1 -> F2  Dekker: of "publish; read raised" and "clear raised; read data"
@@ -44,6 +48,7 @@
  *             and everything written before it.
  *   R1 -> R2  raised = 0 (release) -> exchange to 1 (acquire): the owner is done
  *             with the link before who raises anew pushes it again.
+ *   R3 -> R4  parked = OUTSIDE (release) -> exchange to 0 (acquire): who wakes it has the event.
  * Models: tests/model/ready_park.pml.  Progress: publishing is lock-free
  * (a stack push may retry), parking aside.  Nothing here wraps.
  *
@@ -111,6 +116,8 @@ struct weir__ready_stage {
 
 _Static_assert(sizeof(struct weir__ready_stage) <= 128, "two lines");
 
+enum { WEIR__PARKED = 1, WEIR__PARKED_OUTSIDE = 2 };
+
 struct weir__bell {
     ck_stack_t stages;  /* raised by other workers                            */
     ck_stack_t mail;    /* ring/mail.h: pushed by anybody                     */
@@ -118,6 +125,7 @@ struct weir__bell {
     uint32_t *sleeper;  /* constant: the word of who sleeps for it; as a rule `parked`    */
     uint64_t rung_ns;   /* atomic: when it was woken last, by the clock, and from which  */
     uint32_t rung_core; /* atomic: core; hints: who wakes it writes them as it does      */
+    uint32_t event;     /* atomic: the descriptor (os/event.h) of who sleeps outside     */
     /* the owner's */
     /* The run list, in the order of running: those that were put ahead of the others, the
      * last one first, and then, from `fair` on, who waits longest (fair is &run: nobody). */
@@ -127,6 +135,9 @@ struct weir__bell {
     uint32_t streak;                   /* visits since who waits longest had its turn */
     struct weir__ready_stage *next_up; /* in the list, and goes first; or NULL   */
     uint64_t wakes;                    /* times it was woken from sleep */
+    /* Unless NULL: sleeps outside, until that moment, until the event was signalled, or for no
+     * reason. */
+    void (*sleep)(struct weir__bell *bell, uint64_t deadline_ns);
     uint64_t came_ns; /* what is on `stages` was raised about then: stage/meter.h */
 };
 
@@ -238,6 +249,10 @@ static inline struct weir__ready_stage *weir__bell_next(struct weir__bell *bell)
 
 /* Before it is used by anybody: who runs the first one's worker runs this one's, too. */
 void weir__bell_share(struct weir__bell *bell, struct weir__bell *first);
+
+/* The owner sleeps by `sleep` from now on, which `event` wakes. */
+void weir__bell_sleeps_outside(struct weir__bell *bell, int event,
+                               void (*sleep)(struct weir__bell *bell, uint64_t deadline_ns));
 
 /*
  * Sleeps until rung or until deadline_ns, unless something is there already.

@@ -323,9 +323,9 @@ bool weir__holdup_stuck(weir_runtime *runtime, weir_drain_report *report) {
 }
 
 const char *weir_holdup_text(weir_holdup holdup) {
-    static const char *const texts[] = {"nothing", "producers", "stash",    "demand",
-                                        "timers",  "mail",      "tokens",   "tasks",
-                                        "reader",  "work",      "callback", "rate"};
+    static const char *const texts[] = {"nothing",  "producers", "stash", "demand", "timers",
+                                        "mail",     "tokens",    "tasks", "reader", "work",
+                                        "callback", "rate",      "writes"};
     size_t count = sizeof texts / sizeof *texts;
     return (size_t)holdup < count ? texts[holdup] : "unknown";
 }

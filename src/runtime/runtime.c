@@ -90,6 +90,7 @@ static void destroy_runtime(weir_runtime *runtime) {
         if (weir__worker_is_pinned(&runtime->workers[i])) {
             weir__pins_give(runtime->workers[i].core);
         }
+        weir__lookout_close(&runtime->workers[i].lookout);
         weir__pool_close(&runtime->workers[i].host.pool);
     }
     weir__pool_close(&runtime->loose);

@@ -85,13 +85,14 @@ static void found(struct weir__worker *worker) {
 
 /* ---- resting ------------------------------------------------------------- */
 
-static bool may_rest(const struct weir__worker *worker, uint64_t now_ns) {
+static bool may_rest(struct weir__worker *worker, uint64_t now_ns) {
     return !weir__bell_pending(&worker->bell) &&
            weir__load_relaxed_u32(&worker->host.runtime->quit) == 0 &&
-           weir__timers_due(&worker->host.timers) > now_ns;
+           weir__timers_due(&worker->host.timers) > now_ns &&
+           !weir__worker_looks_out(worker, false);
 }
 
-static void spin_until_rung(const struct weir__worker *worker) {
+static void spin_until_rung(struct weir__worker *worker) {
     bool timed = weir__timers_due(&worker->host.timers) != UINT64_MAX;
     weir__fence_full(); /* Q1 -> Q2 */
     while (may_rest(worker, timed ? weir__clock_now_ns() : 0)) {

@@ -398,6 +398,7 @@ enum weir__step weir__worker_step(struct weir__worker *worker) {
     bool mail = take_mail(worker);
     mail = fire(worker) || mail;
     weir__bell_collect(&worker->bell);
+    weir__worker_looks_out(worker, worker->bell.run_count > 0);
     struct weir__ready_stage *ready = weir__bell_next(&worker->bell);
     if (ready == NULL) {
         note_all(worker);

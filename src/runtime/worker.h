@@ -29,6 +29,7 @@
 
 #include "os/thread.h"
 #include "runtime/idling.h"
+#include "runtime/lookout.h"
 #include "runtime/registry.h"
 #include "runtime/yielding.h"
 #include "stage/host.h"
@@ -73,6 +74,7 @@ struct weir__worker {
     bool adapts;         /* constant: whether it looks or sleeps, `idling` says */
     bool spins;          /* constant: it never sleeps                           */
     bool yields;         /* constant: there are more workers than cores         */
+    struct weir__lookout lookout; /* of who sleeps */
     struct weir__idling idling;
     struct weir__yielding yielding;
     uint32_t index;

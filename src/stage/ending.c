@@ -334,8 +334,8 @@ weir_holdup weir__stage_holdup(const weir_stage *stage) {
     if (!weir__queue_empty(&stage->lent)) {
         return WEIR_HOLDUP_READER;
     }
-    if (part == WEIR_HOLDUP_TASKS) {
-        return WEIR_HOLDUP_TASKS;
+    if (part == WEIR_HOLDUP_TASKS || part == WEIR_HOLDUP_WRITES) {
+        return part;
     }
     if (has_stage_work(stage)) {
         return WEIR_HOLDUP_WORK;
@@ -373,5 +373,5 @@ bool weir__stage_awaits(const weir_stage *stage) {
     return tokens || stage->control.first != NULL || has_stage_work(stage) ||
            stage->timers.count > stage->late_timers + stage->reminders ||
            stage->limits_waiting > 0 || part_of(stage) == WEIR_HOLDUP_TASKS ||
-           !weir__queue_empty(&stage->lent);
+           part_of(stage) == WEIR_HOLDUP_WRITES || !weir__queue_empty(&stage->lent);
 }

@@ -288,6 +288,13 @@ static void say_dropped(const weir_stage *stage, uint64_t messages) {
     }
 }
 
+static void part_goes(weir_stage *stage) {
+    if (WEIR__PART(stage, gone) != NULL) {
+        stage->part->gone(stage);
+        stage->part = NULL;
+    }
+}
+
 void weir__stage_terminate(weir_stage *stage) {
     const uint64_t dropped = dropped_so_far(stage->host);
     if (stage->emission.count > 0) {
@@ -297,6 +304,7 @@ void weir__stage_terminate(weir_stage *stage) {
     weir__stage_discard(stage, weir__stage_lose_rack(stage), WEIR_DISCARD_STOPPED, true);
     weir__stage_lose_stash(stage);
     return_unbegun(stage);
+    part_goes(stage);
     if (stage->on.terminate != NULL) {
         stage->host->running = stage;
         stage->on.terminate(stage, stage->reason);
@@ -321,6 +329,7 @@ static void close_filled(weir_stage *stage, struct weir__block **block) {
 
 void weir__stage_free(weir_stage *stage) {
     struct weir__host *host = stage->host;
+    part_goes(stage);
     weir__index_close(&stage->timers);
     weir__index_close(&stage->watching);
     weir__index_close(&stage->fed_by);

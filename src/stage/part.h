@@ -51,6 +51,10 @@ struct weir__part_calls {
      * himself called, and looks again. */
     void (*rates_set)(weir_stage *stage);
 
+    /* The stage ends, before `terminate`; or its start has failed behind its init, on that thread.
+     * The last call, as it takes the part off. */
+    void (*gone)(weir_stage *stage);
+
     /* The end (ending.c): it is to finish / takes no more, see there / what it holds; NONE:
      * nothing / it is to stop; true: it will, but not yet. */
     void (*drained)(weir_stage *stage);

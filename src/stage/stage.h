@@ -249,6 +249,8 @@ struct weir_stage {
     uint64_t deferred_marks;
     uint64_t watermark; /* mark.h */
 
+    struct weir__poller *poller; /* parts/poller.h: its own, or NULL */
+
     /* outputs.c */
     struct weir__outputs *outputs; /* its own, or NULL                             */
     weir_stage *parent;            /* it is an output of that one, which lives; NULL */

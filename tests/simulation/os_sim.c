@@ -10,6 +10,7 @@
 #include "os/clock.h"
 #include "os/event.h"
 #include "os/futex.h"
+#include "os/poll.h"
 #include "os/process.h"
 #include "os/shared_file.h"
 #include "os/thread.h"
@@ -124,6 +125,34 @@ void weir__event_clear(int event) {
 void sim_event_wait(int event) {
     while (sim_load(&events[event], sizeof *events) == 0)
         sim_futex_wait(&events[event], 0, UINT64_MAX);
+}
+
+/* Descriptors are of the world outside: there are no pollers here. */
+int weir__poll_open(void) {
+    return -ENOSYS;
+}
+
+void weir__poll_close(int poll) {
+    (void)poll;
+}
+
+int weir__poll_set(int poll, int descriptor, unsigned before, unsigned now, void *what) {
+    (void)poll, (void)descriptor, (void)before, (void)now, (void)what;
+    return -ENOSYS;
+}
+
+int weir__poll_look(int poll, struct weir__polled *ready, int most) {
+    (void)poll, (void)ready, (void)most;
+    return -ENOSYS;
+}
+
+void weir__poll_sleep(int poll, uint64_t deadline_ns) {
+    (void)poll, (void)deadline_ns;
+}
+
+int weir__poll_never_wait(int descriptor) {
+    (void)descriptor;
+    return -ENOSYS;
 }
 
 void __real_free(void *memory);

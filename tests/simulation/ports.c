@@ -6,6 +6,7 @@
  * port each, or without one, in runs of whatever length and patience the seed draws.  At
  * the end each number that was accepted was handled once, in the order of its port, or
  * discarded and told; the accounts agree; nobody waits for ever.
+ * Some never wait in a push: they push as many as have room, and sleep at a descriptor for more.
  * Between their numbers they push marks, which say how many of their numbers were before, and how
  * many marks: each comes to each consumer, once, behind all of those that it has, and before all
  * others.
@@ -108,18 +109,44 @@ static void all_marks_have_come(void) {
 
 enum { PUSH_MOST = 4, TIMES_MOST = 48 }; /* so that a port needs several pages */
 
-static weir_status push_events(weir_port *port, const void *events, size_t count,
-                               uint64_t timeout) {
+static int room_at[WORLD_PRODUCERS]; /* the descriptor of who waits there; -1: he does not */
+
+static void ask_for_room(weir_port *port, unsigned number) {
+    int *room = &room_at[number];
+    *room = -1;
+    if (sim_draw(2) == 0) {
+        weir_status status =
+            port != NULL ? weir_port_room_fd(port, room) : weir_inlet_room_fd(inlet, room);
+        SIM_REQUIRE(status == WEIR_OK || status == WEIR_INVALID); /* it drops */
+    }
+}
+
+static weir_status push_all(weir_port *port, const void *events, size_t count, uint64_t timeout) {
     return port != NULL ? weir_port_push(port, events, count, timeout)
                         : weir_inlet_push(inlet, events, count, timeout);
 }
 
+/* No more than has room.  *count: that were accepted. */
+static weir_status push_as_many(weir_port *port, const void *events, size_t *count) {
+    return port != NULL ? weir_port_push_some(port, events, *count, count)
+                        : weir_inlet_push_some(inlet, events, *count, count);
+}
+
+static weir_status push_events(weir_port *port, const void *events, size_t *count,
+                               uint64_t timeout) {
+    if (timeout == 0 && sim_draw(2) == 0) return push_as_many(port, events, count);
+    size_t all = *count;
+    weir_status status = push_all(port, events, all, timeout);
+    *count = status == WEIR_OK || status == WEIR_DROPPED ? all : 0;
+    return status;
+}
+
 /* As spans, whose bytes are others' at once. */
-static weir_status push_spans(weir_port *port, const uint64_t *numbers, size_t count,
+static weir_status push_spans(weir_port *port, const uint64_t *numbers, size_t *count,
                               uint64_t timeout) {
     uint64_t bytes[PUSH_MOST][TIMES_MOST];
     weir_bytes spans[PUSH_MOST];
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < *count; i++) {
         size_t times = 1 + (size_t)sim_draw(TIMES_MOST);
         for (size_t k = 0; k < times; k++) bytes[i][k] = numbers[i];
         spans[i] = (weir_bytes){.at = (const char *)bytes[i],
@@ -133,16 +160,14 @@ static weir_status push_spans(weir_port *port, const uint64_t *numbers, size_t c
 /* One number or several, by the port or without it. */
 static weir_status push_some(weir_port *port, unsigned number, uint64_t *next) {
     uint64_t events[PUSH_MOST];
-    uint64_t count = 1 + sim_draw(PUSH_MOST);
-    count = count < world.total - *next ? count : world.total - *next;
+    uint64_t most = 1 + sim_draw(PUSH_MOST);
+    size_t count = (size_t)(most < world.total - *next ? most : world.total - *next);
     for (uint64_t i = 0; i < count; i++) events[i] = world_event(number, *next + i);
-    uint64_t timeout = sim_draw(4) == 0 ? 0 : WEIR_FOREVER;
-    weir_status status = has_spans() ? push_spans(port, events, (size_t)count, timeout)
-                                     : push_events(port, events, (size_t)count, timeout);
-    if (status == WEIR_OK || status == WEIR_DROPPED) {
-        *next += count;
-        world.pushed += count;
-    }
+    uint64_t timeout = sim_draw(4) == 0 || room_at[number] >= 0 ? 0 : WEIR_FOREVER;
+    weir_status status = has_spans() ? push_spans(port, events, &count, timeout)
+                                     : push_events(port, events, &count, timeout);
+    *next += count;
+    world.pushed += count;
     return status;
 }
 
@@ -172,6 +197,7 @@ static void run_pusher(void *argument) {
     uint64_t next = 0;
     bool marked = false; /* one may wait there though no number does */
     if (sim_draw(4) > 0 && weir_port_open(inlet, &port) == WEIR_NO_STAGE) return;
+    ask_for_room(port, number);
     while (next < world.total) {
         const uint64_t before = marks[number];
         mark_some(port, number, next);
@@ -181,12 +207,18 @@ static void run_pusher(void *argument) {
             SIM_REQUIRE(world.keep_going);
             break;
         }
-        if (status == WEIR_FULL || status == WEIR_TIMEOUT) sim_stall();
+        if (status == WEIR_FULL || status == WEIR_TIMEOUT) {
+            if (room_at[number] >= 0)
+                sim_event_wait(room_at[number]);
+            else
+                sim_stall();
+        }
         if (!world.keep_going && port != NULL && !marked && sim_draw(16) == 0) {
             /* What waits in the old one may come out behind what goes into the new one. */
             while (weir_port_waiting(port) > 0) sim_stall();
             weir_port_close(port);
             if (weir_port_open(inlet, &port) == WEIR_NO_STAGE) return;
+            ask_for_room(port, number);
         }
     }
     mark_some(port, number, next);

@@ -21,6 +21,11 @@ static void of_inlets(void) {
     ALLOWED(weir_inlet_open, stage, weir_inlet_open(runtime, &options, &inlet, NULL) == WEIR_OK);
     REFUSED(weir_inlet_push, inlet, weir_inlet_push(NULL, SOME, 1, 0));
     REFUSED(weir_inlet_push, events, weir_inlet_push(inlet, NULL, 1, 0));
+    REFUSED(weir_inlet_push_some, inlet, weir_inlet_push_some(NULL, SOME, 1, SOME));
+    REFUSED(weir_inlet_push_some, events, weir_inlet_push_some(inlet, NULL, 1, SOME));
+    REFUSED(weir_inlet_push_some, taken, weir_inlet_push_some(inlet, SOME, 1, NULL));
+    REFUSED(weir_inlet_room_fd, inlet, weir_inlet_room_fd(NULL, SOME));
+    REFUSED(weir_inlet_room_fd, out, weir_inlet_room_fd(inlet, NULL));
     REFUSED(weir_inlet_push_mark, inlet, weir_inlet_push_mark(NULL, SOME, 0));
     REFUSED(weir_inlet_push_mark, mark, weir_inlet_push_mark(inlet, NULL, 0));
     HARMLESS(weir_inlet_waiting, inlet, weir_inlet_waiting(NULL) == 0);
@@ -32,6 +37,11 @@ static void of_inlets(void) {
     assert_int_equal(weir_port_open(inlet, &port), WEIR_OK);
     REFUSED(weir_port_push, port, weir_port_push(NULL, SOME, 1, 0));
     REFUSED(weir_port_push, events, weir_port_push(port, NULL, 1, 0));
+    REFUSED(weir_port_push_some, port, weir_port_push_some(NULL, SOME, 1, SOME));
+    REFUSED(weir_port_push_some, events, weir_port_push_some(port, NULL, 1, SOME));
+    REFUSED(weir_port_push_some, taken, weir_port_push_some(port, SOME, 1, NULL));
+    REFUSED(weir_port_room_fd, port, weir_port_room_fd(NULL, SOME));
+    REFUSED(weir_port_room_fd, out, weir_port_room_fd(port, NULL));
     REFUSED(weir_port_push_mark, port, weir_port_push_mark(NULL, SOME, 0));
     REFUSED(weir_port_push_mark, mark, weir_port_push_mark(port, NULL, 0));
     HARMLESS(weir_port_waiting, port, weir_port_waiting(NULL) == 0);
