@@ -39,6 +39,7 @@ enum {
 
 struct connection {
     int fd;
+    uint64_t index;
     uint64_t made; /* records */
     uint64_t answered;
     uint64_t sent_ns[WINDOW_MOST]; /* without a rate */
@@ -127,6 +128,10 @@ static bool add(struct connection *c, uint64_t now) {
     return true;
 }
 
+static uint64_t due_of(uint64_t record) {
+    return begun_ns + (uint64_t)((double)record * 1e9 / (double)rate);
+}
+
 static void answer(struct connection *c, uint64_t number, uint64_t now) {
     uint64_t due = rate == 0
                        ? c->sent_ns[(number - 1) % WINDOW_MOST]
@@ -174,7 +179,7 @@ static struct connection *open_connection(const char *port) {
 /* All that is due goes; returns when the next is. */
 static uint64_t make_due(uint64_t last_ns) {
     for (uint64_t now = now_ns();;) {
-        uint64_t due = begun_ns + (uint64_t)((double)made * 1e9 / (double)rate);
+        uint64_t due = due_of(made);
         if (due > now || due >= last_ns) return due;
         struct connection *c = connections[made % count];
         if (!add(c, now)) return now + S / 1000; /* it is late */
@@ -202,7 +207,10 @@ int main(int argument_count, char **arguments) {
     if (count < 1 || count > CONNECTIONS_MOST || window > WINDOW_MOST) return 2;
     prctl(PR_SET_TIMERSLACK, 1UL);
     epoll = epoll_create1(0);
-    for (uint64_t i = 0; i < count; i++) connections[i] = open_connection(arguments[1]);
+    for (uint64_t i = 0; i < count; i++) {
+        connections[i] = open_connection(arguments[1]);
+        connections[i]->index = i;
+    }
     begun_ns = now_ns();
     counted_ns = begun_ns + S;
     uint64_t last_ns = counted_ns + (uint64_t)(atof(arguments[3]) * (double)S), at_last = 0;

@@ -321,7 +321,7 @@ static void came(uv_stream_t *server, int status) {
     if (uv_accept(server, (uv_stream_t *)&connection->tcp) != 0)
         shut(connection);
     else
-        go_on(connection);
+        uv_tcp_nodelay(&connection->tcp, 1), go_on(connection);
 }
 
 /* ---- answers and the end ----------------------------------------------------------- */

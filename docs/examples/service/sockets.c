@@ -9,6 +9,8 @@
 #include "service.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -186,6 +188,7 @@ static weir_verdict accept_one(weir_stage *self, int listener, unsigned ready_fo
         close(fd);
         return WEIR_CONTINUE;
     }
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)); /* answers are small */
     connection->fd = fd;
     connection->serial = sockets->serial++;
     sockets->by_fd[fd] = connection;
