@@ -133,9 +133,8 @@ static uint64_t due_of(uint64_t record) {
 }
 
 static void answer(struct connection *c, uint64_t number, uint64_t now) {
-    uint64_t due = rate == 0
-                       ? c->sent_ns[(number - 1) % WINDOW_MOST]
-                       : begun_ns + (uint64_t)((double)((number - 1) * count) * 1e9 / (double)rate);
+    uint64_t due = rate == 0 ? c->sent_ns[(number - 1) % WINDOW_MOST]
+                             : due_of((number - 1) * count + c->index);
     c->answered++, answered++;
     if (due < counted_ns || number == 0 || number > c->made) return;
     uint64_t took = now > due ? now - due : 0;
