@@ -4,13 +4,13 @@
  *
  *     service_load PORT RATE SECONDS [CONNECTIONS [WINDOW]]
  *
- * Record n is due at n / RATE, on connection n modulo CONNECTIONS (200).  What a socket does not take
- * waits here; the time of an answer counts from when its record was due.  RATE 0: as many as there
- * can be, WINDOW (16) of a connection at a time; the time counts from when the record was made.
- * Of 10 records 9 have 20 to 200 bytes, one has up to 2,000.  The first second is not counted.
+ * Record n is due at n / RATE, on connection n modulo CONNECTIONS (200).  What a socket does not
+ * take waits here; the time of an answer counts from when its record was due.  RATE 0: as many as
+ * there can be, WINDOW (16) of a connection at a time; the time counts from when the record was
+ * made.  Of 10 records 9 have 20 to 200 bytes, one has up to 2,000.  The first second is not counted.
  *
- * Prints  answered a second, p50, p99, p99.9 and the most in microseconds, and how many were sent and
- * answered; and fails unless these are the same.
+ * Prints  answered a second, p50, p99, p99.9 and the most in microseconds, and how many were sent
+ * and answered; and fails unless these are the same.
  */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -4,11 +4,11 @@ SPDX-License-Identifier: Apache-2.0
 
     service_client.py SERVICE
 
-Goal: each record that was answered stands in the file exactly once, in order by key, with the right
-totals; each malformed one that was answered, in the dead letters exactly once; nothing else stands
-there.  So with half-closes, resets and closes amid a record, with clients that send ten times what the
-sink takes, with one that never reads, and with SIGTERM at any of these.  Its memory stays bounded, and
-no connection leaves a descriptor.
+Goal: each record that was answered stands in the file exactly once, in order by key, with the
+right totals; each malformed one that was answered, in the dead letters exactly once; nothing else
+stands there.  So with half-closes, resets and closes amid a record, with clients that send ten
+times what the sink takes, with one that never reads, and with SIGTERM at any of these.  Its memory
+stays bounded, and no connection leaves a descriptor.
 Method: records say whose they are, and clients keep what they sent and which answers came.
 """
 import collections
@@ -57,11 +57,13 @@ class Client:
         """A new one, which it has sent from now on; one in 20 is malformed."""
         key, number = draw.randrange(KEYS), len(self.sent)
         who = f"{self.name}.{number}"
-        text = f"key-{key} {draw.randrange(-500, 500)} {who} ".ljust(draw.choice((20, 30, 80, 300)), ".")
+        text = f"key-{key} {draw.randrange(-500, 500)} {who} "
+        text = text.ljust(draw.choice((20, 30, 80, 300)), ".")
         if draw.randrange(20) == 0:
-            text = draw.choice((who, f"key-{key} one {who} {'.' * 20}", f" 1 {who} {'.' * 20}",
-                                f"{'k' * 33} 1 {who}", f"key 5 {who} {'.' * draw.choice((2000, 9000))}",
-                                f"key-with-no-value-{who}"))
+            text = draw.choice((
+                who, f"key-{key} one {who} {'.' * 20}", f" 1 {who} {'.' * 20}",
+                f"{'k' * 33} 1 {who}", f"key 5 {who} {'.' * draw.choice((2000, 9000))}",
+                f"key-with-no-value-{who}"))
         self.sent.append(text)
         return text.encode() + b"\n"
 
@@ -77,7 +79,7 @@ class Client:
         for line in lines:
             number, word = line.split()
             assert int(number) not in self.answers, f"{self.name}: answered twice: {line}"
-            assert 1 <= int(number) <= len(self.sent), f"{self.name}: answered what was not sent: {line}"
+            assert 1 <= int(number) <= len(self.sent), f"{self.name}: it was not sent: {line}"
             self.answers[int(number)] = word.decode()
         return got != b""
 
@@ -123,7 +125,7 @@ class Service:
         out, err = self.process.communicate(timeout=PATIENCE_S)
         assert self.process.returncode == code, f"exit code {self.process.returncode}: {out}{err}"
         stored, dead = self.check_stored(), self.check_dead()
-        assert out.split() == [str(stored), "stored,", str(dead), "dead"], f"{out}, of {stored}, {dead}"
+        assert out == f"{stored} stored, {dead} dead\n", f"{out}, of {stored}, {dead}"
         return err
 
     def check_stored(self):
@@ -151,7 +153,7 @@ class Service:
         lines = pathlib.Path(f"{self.path}.dead").read_text().splitlines()
         left = collections.Counter(lines)
         possible = collections.Counter(text[:2001] for c in self.clients for text in c.sent)
-        assert all(possible[line] >= count for line, count in left.items()), "dead, and was not sent"
+        assert all(possible[line] >= count for line, count in left.items()), "it was not sent"
         for client in self.clients:
             left.subtract(client.sent[number - 1][:2001]
                           for number, word in client.answers.items() if word == "dead")
@@ -179,7 +181,8 @@ def amid_records(service):
     """Half of them reset, half close, without reading."""
     for turn in range(20):
         client = Client(service)
-        client.socket.sendall(b"".join(client.record() for _ in range(50)) + b"key-1 5 no record, but")
+        records = b"".join(client.record() for _ in range(50))
+        client.socket.sendall(records + b"key-1 5 no record, but the begin of one")
         if turn % 2:
             client.reset()
         else:
@@ -209,7 +212,7 @@ def without_reading(service):
 
 
 def overload(service, seconds):
-    """All send as fast as they can, and read; SIGTERM comes amid that.  Returns how much was sent."""
+    """All send as fast as they can, and read; SIGTERM comes amid that.  How much was sent."""
     look, sent, ends = selectors.DefaultSelector(), 0, time.monotonic() + seconds
     data = {}
     for _ in range(50):
@@ -220,6 +223,7 @@ def overload(service, seconds):
     told = False
     while look.get_map():
         if time.monotonic() > ends and not told:
+            assert service.memory() < MEMORY_MOST, f"{service.memory()} bytes of memory"
             service.terminate()
             told = True
         assert time.monotonic() < ends + PATIENCE_S, "it does not end"
@@ -249,13 +253,13 @@ def play_clients(program):
         amid_records(service)
         silent = without_reading(service)
         silent.reset()
-        until(lambda: service.descriptors() <= base, f"{service.descriptors()} descriptors, not {base}")
+        until(lambda: service.descriptors() <= base, f"more than {base} descriptors")
         assert service.memory() < MEMORY_MOST, f"{service.memory()} bytes of memory"
         service.process.send_signal(signal.SIGUSR1)
         time.sleep(0.1)
         service.terminate()
         said = service.end()
-        for stage in ("sockets", "records.processor.1", "records.batcher.store", "records.batcher.dead"):
+        for stage in ("sockets", "records.processor.1", "records.batcher.store"):
             assert stage in said, f"SIGUSR1 does not show {stage}: {said}"
         return f"{sum(len(c.answers) for c in service.clients)} answers"
 
@@ -264,11 +268,9 @@ def play_overload(program):
     """A batch takes 0.1 s: there is room for 5,000 records a second."""
     with tempfile.TemporaryDirectory() as folder, Service(program, folder, "-s", "100") as service:
         sent = overload(service, 2)
-        peak = service.memory() if service.process.poll() is None else 0
         service.end()
-        answers, records = (sum(map(len, what)) for what in zip(*((c.answers, c.sent)
-                                                                  for c in service.clients)))
-        assert peak < MEMORY_MOST, f"{peak} bytes of memory"
+        answers = sum(len(client.answers) for client in service.clients)
+        records = sum(len(client.sent) for client in service.clients)
         return f"{answers} answers of {records} records, {sent} bytes, amid them SIGTERM"
 
 

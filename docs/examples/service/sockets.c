@@ -216,7 +216,7 @@ weir_ref open_sockets(weir_runtime *runtime, int listener) {
                                       .dispatcher = weir_partition_dispatcher(),
                                       .dispatcher_options = &by_key,
                                       .on = {.init = begin, .handle_cast = answer_batch}};
-    /* As many as there are descriptors for, but for some: accept must not find that there are none. */
+    /* There are descriptors for more: accept must not find that there are none. */
     struct rlimit limit = {.rlim_cur = 1024};
     getrlimit(RLIMIT_NOFILE, &limit);
     const size_t most =
