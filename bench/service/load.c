@@ -7,7 +7,8 @@
  * Record n is due at n / RATE, on connection n modulo CONNECTIONS (200).  What a socket does not
  * take waits here; the time of an answer counts from when its record was due.  RATE 0: as many as
  * there can be, WINDOW (16) of a connection at a time; the time counts from when the record was
- * made.  Of 10 records 9 have 20 to 200 bytes, one has up to 2,000.  The first second is not counted.
+ * made.  Of 10 records 9 have 20 to 200 bytes, one has up to 2,000.  The first second does not
+ * count.
  *
  * Prints  answered a second, p50, p99, p99.9 and the most in microseconds, and how many were sent
  * and answered; and fails unless these are the same.

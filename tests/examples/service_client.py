@@ -146,7 +146,8 @@ class Service:
         for client in self.clients:
             for number, word in client.answers.items():
                 if word == "ok":
-                    assert f"{client.name}.{number - 1}" in found, f"lost: {client.name}.{number - 1}"
+                    who = f"{client.name}.{number - 1}"
+                    assert who in found, f"answered, and lost: {who}"
         return len(lines)
 
     def check_dead(self):
@@ -174,7 +175,7 @@ def by_half_close(service):
         client.socket.shutdown(socket.SHUT_WR)
     for client in clients:
         client.hear_all()
-        assert len(client.answers) == len(client.sent), f"{client.name}: {len(client.answers)} answers"
+        assert len(client.answers) == len(client.sent), f"{client.name}: answers are missing"
 
 
 def amid_records(service):
