@@ -340,7 +340,11 @@ weir_status weir_inlet_finish(weir_inlet *inlet) {
 }
 
 void weir_inlet_close(weir_inlet *inlet) {
-    if (inlet == NULL || weir__inlet_unfit(inlet)) {
+    if (inlet == NULL) {
+        return;
+    }
+    if (weir__inlet_unfit(inlet)) {
+        weir__lamp_close(&inlet->room_lamp); /* all that is a child's of fork */
         return;
     }
     weir_inlet_finish(inlet);

@@ -33,6 +33,7 @@ weir_status weir__lamp_open(struct weir__lamp *lamp, int *out) {
 void weir__lamp_close(struct weir__lamp *lamp) {
     if (weir__lamp_is_open(lamp)) {
         weir__event_close(descriptor_of(lamp));
+        weir__store_relaxed_u64(&lamp->event, 0);
     }
 }
 

@@ -9,7 +9,8 @@
  *
  *   field   writers                              readers
  *   dark    who looks 0 -> 1; anybody 1 -> 0     all
- *   event   whoever opens it, once (CAS)         all: the descriptor + 1; 0: there is none
+ *   event   whoever opens it, once (CAS);        all: the descriptor + 1; 0: there is none
+ *           0 again as it is closed
  *
  * Whoever makes `dark` 0 signals the event.  So while there is one, and dark is 0, it is readable
  * or about to be; but for a moment as somebody darkens it, who then looks himself.

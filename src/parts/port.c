@@ -127,7 +127,11 @@ weir_status weir_port_open(weir_inlet *inlet, weir_port **out) {
 }
 
 void weir_port_close(weir_port *port) {
-    if (port == NULL || weir__port_unfit(port)) {
+    if (port == NULL) {
+        return;
+    }
+    if (weir__port_unfit(port)) {
+        weir__lamp_close(&port->room_lamp); /* all that is a child's of fork */
         return;
     }
     weir_inlet *inlet = port->inlet;

@@ -59,20 +59,12 @@ static void free_stream(struct weir__quay *quay) {
 const struct weir__quay_kind weir__stream_kind = {
     .name = "stream", .late = "of a stream that had ended were not read", .nobodys = free_stream};
 
-/* In a child of fork the descriptor is all that is the child's. */
-static void leave_to_parent(weir_stream *stream) {
-    if (stream->event != 0) {
-        weir__event_close((int)(stream->event - 1));
-        stream->event = 0;
-    }
-}
-
 weir_status weir_stream_close(weir_stream *stream) {
     if (stream == NULL) {
         return WEIR_OK;
     }
     if (weir__stream_unfit(stream)) {
-        leave_to_parent(stream);
+        weir__lamp_close(&stream->lamp); /* all that is a child's of fork */
         return WEIR_OK;
     }
     weir__stream_quit(stream);
