@@ -170,6 +170,7 @@ static weir_holdup poller_holds(const weir_stage *self) {
 static void poller_gone(weir_stage *self) {
     struct weir__poller *poller = self->poller;
     self->ready->watched = false;
+    weir__poller_tries_again(poller);
     for (int i = 0; i < WEIR__POLLER_SETS && poller->joined; i++) {
         weir__watch_end(poller_worker(self), &poller->sets[i].watch);
     }
