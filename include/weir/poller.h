@@ -19,8 +19,9 @@
  *
  * Whose it is.  Nobody else may close a descriptor that a poller has, and two pollers must not have
  * the same one: each would close it, the second time somebody else's of that number.  A `dup` of it
- * is another.  (One that was closed behind its back is waited for no more, and stays in the table:
- * weir_poller_want refuses it, weir_poller_remove takes it out.)
+ * is another.  (One that was closed behind its back is waited for no more, unless a copy of it is open
+ * somewhere, and stays in the table: weir_poller_want refuses it, weir_poller_remove and _close take
+ * it out and close nothing, and the log has an error.)
  *
  * A supervisor's child is a poller by `start` (supervisor.h), which calls weir_poller_start: with
  * `stage` it would be a stage without descriptors.  Each start opens its listeners and what else it

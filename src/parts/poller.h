@@ -16,7 +16,7 @@
  * before the set is asked again: so with little demand each has its turn, whoever is first in the
  * set.
  *
- *   count == the entries in the table; a found one is in it, or NULL
+ *   count == the entries in the table; a found one is in it, a ghost, or NULL
  *   writers == those that want WRITE; acceptors: those that want ACCEPT
  *   pauses <=> `pause` is among its worker's timers
  */
@@ -44,7 +44,7 @@ struct weir__poller_set {
 /* A descriptor. */
 struct weir__polled_entry {
     struct weir__index_node node;    /* by the descriptor      */
-    struct weir__polled_entry *next; /* of those that accept   */
+    struct weir__polled_entry *next; /* of acceptors or ghosts */
     weir_poller_watch watch;
     unsigned asked[WEIR__POLLER_SETS]; /* of each set: os/poll.h */
     int fd;
@@ -56,7 +56,8 @@ struct weir__poller {
     struct weir__poller_set sets[WEIR__POLLER_SETS];
     struct weir__index entries;
     struct weir__polled_entry *acceptors;
-    struct weir__lookout spare; /* until it is on its worker */
+    struct weir__polled_entry *ghosts; /* closed by others, and named by a set still, perhaps */
+    struct weir__lookout spare;        /* until it is on its worker */
     size_t most;
     size_t writers;
     bool joined;  /* it is on its worker      */

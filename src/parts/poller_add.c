@@ -200,24 +200,55 @@ weir_status weir_poller_want(weir_stage *self, int fd, unsigned want) {
 
 /* ---- removing, closing ------------------------------------------------------------- */
 
-/* It may be open elsewhere, and so would stay in the sets. */
-static void forget(struct weir__poller *poller, struct weir__polled_entry *entry) {
-    ask_set(poller, entry, WEIR__POLLER_INPUT, 0);
-    ask_set(poller, entry, WEIR__POLLER_OTHER, 0);
+/*
+ * It may be open elsewhere, and so would stay in the sets.  False: it does, perhaps, as somebody
+ * has closed it, and a set is only told by its number what is to go.
+ */
+static bool forget(struct weir__poller *poller, struct weir__polled_entry *entry) {
+    int error = ask_set(poller, entry, WEIR__POLLER_INPUT, 0);
+    int other = ask_set(poller, entry, WEIR__POLLER_OTHER, 0);
     forget_found(poller, entry);
     weir__poller_move_acceptor(poller, entry, 0);
     count_writer(poller, entry->watch.want, 0);
+    entry->watch.want = 0;
+    return error == 0 && other == 0;
+}
+
+static void free_entry(struct weir__poller *poller, struct weir__polled_entry *entry) {
+    weir__free(&poller->quay.runtime->allocator, entry, sizeof *entry);
+}
+
+/* What a set may name still is kept, to the end. */
+static void keep_ghost(struct weir__poller *poller, struct weir__polled_entry *entry) {
+    if (poller->ghosts == NULL) {
+        weir__host_log(poller->stage->host, WEIR_LOG_ERROR,
+                       "descriptor %d of poller %s was closed by somebody else", entry->fd,
+                       poller->stage->name);
+    }
+    entry->next = poller->ghosts;
+    poller->ghosts = entry;
+}
+
+static void let_go_of_entry(struct weir__poller *poller, struct weir__polled_entry *entry,
+                            bool forgotten) {
+    if (forgotten) {
+        free_entry(poller, entry);
+    } else {
+        keep_ghost(poller, entry);
+    }
 }
 
 static void close_entry(struct weir__poller *poller, struct weir__polled_entry *entry) {
-    forget(poller, entry);
+    bool forgotten = forget(poller, entry);
     if (entry->watch.closed != NULL) {
         poller->busy = true;
         entry->watch.closed(poller->stage, entry->fd, entry->watch.context);
         poller->busy = false;
     }
-    weir__poll_drop(entry->fd);
-    weir__free(&poller->quay.runtime->allocator, entry, sizeof *entry);
+    if (forgotten) { /* else the number is nobody's, or somebody else's */
+        weir__poll_drop(entry->fd);
+    }
+    let_go_of_entry(poller, entry, forgotten);
 }
 
 weir_status weir_poller_close(weir_stage *self, int fd) {
@@ -246,8 +277,7 @@ weir_status weir_poller_remove(weir_stage *self, int fd) {
         return WEIR_INVALID;
     }
     weir__index_remove(&poller->entries, &entry->node);
-    forget(poller, entry);
-    weir__free(&poller->quay.runtime->allocator, entry, sizeof *entry);
+    let_go_of_entry(poller, entry, forget(poller, entry));
     weir__poller_review(poller);
     return WEIR_OK;
 }
@@ -258,6 +288,11 @@ static void close_left(void *poller, struct weir__index_node *node) {
 
 void weir__poller_close_all(struct weir__poller *poller) {
     weir__index_empty(&poller->entries, close_left, poller);
+    while (poller->ghosts != NULL) {
+        struct weir__polled_entry *ghost = poller->ghosts;
+        poller->ghosts = ghost->next;
+        free_entry(poller, ghost);
+    }
 }
 
 size_t weir_poller_count(const weir_stage *self) {

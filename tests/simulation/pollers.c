@@ -65,8 +65,7 @@ static weir_verdict read_pipe(weir_stage *self, int fd, unsigned ready, void *co
     uint64_t most = 1 + sim_draw(AT_ONCE);
     uint64_t count = pipe->written - pipe->read;
     count = count < most ? count : most;
-    for (uint64_t i = 0; i < count; i++)
-        numbers[i] = world_event(pipe->number, pipe->read + i);
+    for (uint64_t i = 0; i < count; i++) numbers[i] = world_event(pipe->number, pipe->read + i);
     pipe->read += count;
     world.pushed += count;
     if (count > 0) must(weir_emit(self, numbers, (size_t)count));
@@ -86,11 +85,11 @@ static weir_verdict begin(weir_stage *self, void *argument) {
     struct pipe *first = argument;
     const struct poll_state *state = weir_state(self);
     for (unsigned i = 0; i < state->pipes; i++) {
-        const weir_poller_watch watch = {
-            .want = sim_draw(4) == 0 ? WEIR_POLL_READ_ALWAYS : WEIR_POLL_READ,
-            .ready = read_pipe,
-            .closed = on_closed,
-            .context = &first[i]};
+        const weir_poller_watch watch = {.want = sim_draw(4) == 0 ? WEIR_POLL_READ_ALWAYS
+                                                                  : WEIR_POLL_READ,
+                                         .ready = read_pipe,
+                                         .closed = on_closed,
+                                         .context = &first[i]};
         must(weir_poller_add(self, first[i].event, &watch));
     }
     return WEIR_CONTINUE;
