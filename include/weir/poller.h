@@ -19,15 +19,14 @@
  *
  * Whose it is.  Nobody else may close a descriptor that a poller has, and two pollers must not have
  * the same one: each would close it, the second time somebody else's of that number.  A `dup` of it
- * is another.  (One that was closed behind its back is waited for no more, unless a copy of it is open
- * somewhere, and stays in the table: weir_poller_want refuses it, weir_poller_remove and _close take
- * it out and close nothing, and the log has an error.)
+ * is another.  (One that was closed behind its back is waited for no more, unless a copy of it is
+ * open somewhere, and stays in the table: weir_poller_want refuses it, weir_poller_remove and
+ * weir_poller_close take it out and close nothing, and the log has an error.)
  *
  * A supervisor's child is a poller by `start` (supervisor.h), which calls weir_poller_start: with
  * `stage` it would be a stage without descriptors.  Each start opens its listeners and what else it
  * has in its init; a listener that is to outlive a restart is the program's, and init adds a dup.
- * A worker of a pipeline's (a processor, a batcher) is no poller: put one before it, as its source's
- * inlet or producer.
+ * Processors and batchers of a pipeline are no pollers.
  *
  * A drain (weir_runtime_drain, weir_finish): no connection is accepted any more, and none is read.
  * As long as a descriptor is waited for to be written to, the stage does not end
@@ -124,8 +123,9 @@ weir_status weir_poller_add(weir_stage *self, int fd, const weir_poller_watch *w
  * Returns    WEIR_OK: *out; WEIR_TIMEOUT: there is none (any more); WEIR_FULL: the process, or the
  *            system, has no descriptor or memory for it (EMFILE, ENFILE, ENOBUFS, ENOMEM).  The
  *            connection waits; so that the listener, which stays ready, does not call for nothing
- *            all the time, none of the poller's listeners is waited for (ACCEPT) for 10 ms, then 20,
- *            up to a second, until a connection was accepted; sooner when weir_poller_close closes
+ *            all the time, none of the poller's listeners is waited for (ACCEPT) for 10 ms, then
+ *            20, up to a second, until a connection was accepted; sooner when weir_poller_close
+ *            closes
  *            one.  The log has a warning of it, at most one in ten seconds.
  *            Who calls accept by himself has such a pause to make himself (weir_poller_want, a
  *            timer).
@@ -137,7 +137,8 @@ weir_status weir_poller_accept(weir_stage *self, int listener, int *out);
 
 /*
  * Waits for something else from now on.
- * Errors     INVALID: it has no such descriptor (or that was closed by others), or want; NO_MEMORY, SYSTEM; WRONG_THREAD as above.
+ * Errors     INVALID: it has no such descriptor (or that was closed by others), or want; NO_MEMORY,
+ *            SYSTEM; WRONG_THREAD as above.
  * Cost       one or two system calls; none when nothing changes.
  */
 weir_status weir_poller_want(weir_stage *self, int fd, unsigned want);

@@ -214,7 +214,7 @@ static bool forget(struct weir__poller *poller, struct weir__polled_entry *entry
     return error == 0 && other == 0;
 }
 
-static void free_entry(struct weir__poller *poller, struct weir__polled_entry *entry) {
+static void free_polled(struct weir__poller *poller, struct weir__polled_entry *entry) {
     weir__free(&poller->quay.runtime->allocator, entry, sizeof *entry);
 }
 
@@ -232,7 +232,7 @@ static void keep_ghost(struct weir__poller *poller, struct weir__polled_entry *e
 static void let_go_of_entry(struct weir__poller *poller, struct weir__polled_entry *entry,
                             bool forgotten) {
     if (forgotten) {
-        free_entry(poller, entry);
+        free_polled(poller, entry);
     } else {
         keep_ghost(poller, entry);
     }
@@ -291,7 +291,7 @@ void weir__poller_close_all(struct weir__poller *poller) {
     while (poller->ghosts != NULL) {
         struct weir__polled_entry *ghost = poller->ghosts;
         poller->ghosts = ghost->next;
-        free_entry(poller, ghost);
+        free_polled(poller, ghost);
     }
 }
 

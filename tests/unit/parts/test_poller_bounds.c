@@ -2,9 +2,9 @@
  * The poller's descriptors when there are many, and when somebody else has his hands on them.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Goal: one busy connection keeps hundreds of others waiting for one read, not for its end; what was
- * closed behind the poller's back is refused and closed by nobody a second time; copies of one
- * socket may be two pollers'.
+ * Goal: one busy connection keeps hundreds of others waiting for one read, not for its end; what
+ * was closed behind the poller's back is refused and closed by nobody a second time; copies of one
+ * socket may be two pollers'; a supervisor starts a poller again, whose init opens anew.
  * Method: pairs of sockets whose other ends are the test's, in runtimes that are stepped.
  */
 #include "support/poller_scene.h"
@@ -137,13 +137,56 @@ static void copies_of_two_pollers(void) {
     poller_scene_end(1);
 }
 
+/* ---- supervised ----------------------------------------------------------------------- */
+
+static unsigned begun;
+
+static weir_verdict begin_anew(weir_stage *self, void *argument) {
+    copy_of = dup(poller_scene.own[0]);
+    begun++;
+    return begin_with_copy(self, argument);
+}
+
+static weir_status start_reader(weir_runtime *runtime, void *argument, weir_ref *out) {
+    const weir_stage_options stage = {.kind = WEIR_CONSUMER,
+                                      .on = {.init = begin_anew, .handle_events = nothing_comes}};
+    (void)argument;
+    return weir_poller_start(runtime, &(weir_poller_options){.stage = &stage}, out);
+}
+
+static void a_supervisor_starts_it_again(void) {
+    poller_scene_begin();
+    poller_scene_start(1); /* which nobody asks */
+    begun = 0;
+    read_by_other = 0;
+    weir_ref supervisor;
+    weir_ref child;
+    const weir_supervised children = {.start = start_reader};
+    const weir_supervisor_options options = {.children = &children, .child_count = 1};
+    assert_int_equal(weir_supervisor_start(poller_scene.rig.runtime, &options, &supervisor),
+                     WEIR_OK);
+    poller_scene_send(0, 0, 3);
+    rig_rest(&poller_scene.rig);
+    assert_int_equal(read_by_other, 3);
+    assert_int_equal(
+        weir_supervisor_child(poller_scene.rig.runtime, supervisor, 0, WEIR_FOREVER, &child),
+        WEIR_OK);
+    assert_int_equal(weir_stop(poller_scene.rig.runtime, child, WEIR_REASON_USER), WEIR_OK);
+    rig_rest(&poller_scene.rig);
+    poller_scene_send(0, 3, 2);
+    rig_rest(&poller_scene.rig);
+    assert_int_equal(begun, 2);
+    assert_int_equal(read_by_other, 5);
+    poller_scene_end(1);
+}
+
 #define IN_WORLDS(test) TEST_IN_WORLDS_OF(&poller_scene.rig, test)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         IN_WORLDS(one_busy_beside_hundreds), IN_WORLDS(one_was_closed),
         IN_WORLDS(one_is_another_now),       IN_WORLDS(one_was_closed_and_has_a_copy),
-        IN_WORLDS(copies_of_two_pollers),
+        IN_WORLDS(copies_of_two_pollers),    IN_WORLDS(a_supervisor_starts_it_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
