@@ -125,8 +125,7 @@ weir_status weir_poller_add(weir_stage *self, int fd, const weir_poller_watch *w
  *            connection waits; so that the listener, which stays ready, does not call for nothing
  *            all the time, none of the poller's listeners is waited for (ACCEPT) for 10 ms, then
  *            20, up to a second, until a connection was accepted; sooner when weir_poller_close
- *            closes
- *            one.  The log has a warning of it, at most one in ten seconds.
+ *            closes one.  The log has a warning of it, at most one in ten seconds.
  *            Who calls accept by himself has such a pause to make himself (weir_poller_want, a
  *            timer).
  * Errors     INVALID: it has no such descriptor, it does not listen, out; SYSTEM; WRONG_THREAD as
