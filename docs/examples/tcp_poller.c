@@ -27,8 +27,8 @@ static weir_verdict readable(weir_stage *self, int fd, unsigned ready, void *con
 
 static weir_verdict came(weir_stage *self, int listener, unsigned ready, void *context) {
     (void)ready, (void)context;
-    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0) return WEIR_CONTINUE; /* it has gone already */
+    int fd;
+    if (weir_poller_accept(self, listener, &fd) != WEIR_OK) return WEIR_CONTINUE; /* has gone */
     const weir_poller_watch watch = {.want = WEIR_POLL_READ,
                                      .ready = readable,
                                      .closed = closed,

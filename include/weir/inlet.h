@@ -122,7 +122,8 @@ weir_status weir_inlet_push_some(weir_inlet *inlet, const void *events, size_t c
 
 /*
  * A file descriptor to put into poll, epoll and the like, for reading, beside weir_stream_fd: it is
- * readable until a push finds no room (WEIR_FULL, WEIR_TIMEOUT; also of push_some), and again once
+ * readable until a push finds no room (WEIR_FULL, WEIR_TIMEOUT; also of push_some, or of a mark,
+ * which takes an event's), and again once
  * there is room for what that push was refused, as long as no other is; of push_some, for one event
  * more.  Also when there will be none, as the inlet takes no more: then the next push says so.
  * It may be readable for nothing now and then.  Of several pushers, for each of which it is
@@ -226,9 +227,9 @@ weir_status weir_port_push(weir_port *port, const void *events, size_t count, ui
 weir_status weir_port_push_some(weir_port *port, const void *events, size_t count, size_t *taken);
 
 /*
- * A descriptor that is readable while there is room in the port, as weir_inlet_room_fd; of
- * events: a mark that is refused changes nothing.  It is taken out of an epoll before
- * weir_port_close.  Threads: as weir_port_push.
+ * A descriptor that is readable while there is room in the port, as weir_inlet_room_fd: for events
+ * or for marks, which have rooms of their own, as what was refused last.  It is taken out of an
+ * epoll before weir_port_close.  Threads: as weir_port_push.
  */
 weir_status weir_port_room_fd(weir_port *port, int *out);
 

@@ -17,6 +17,17 @@
  * is told before that. Two stages may have descriptors of one socket (dup), one that reads, say,
  * and one that writes.
  *
+ * Whose it is.  Nobody else may close a descriptor that a poller has, and two pollers must not have
+ * the same one: each would close it, the second time somebody else's of that number.  A `dup` of it
+ * is another.  (One that was closed behind its back is waited for no more, unless a copy of it is
+ * open somewhere, and stays in the table: weir_poller_want refuses it, weir_poller_remove and
+ * weir_poller_close take it out and close nothing, and the log has an error.)
+ *
+ * A supervisor's child is a poller by `start` (supervisor.h), which calls weir_poller_start: with
+ * `stage` it would be a stage without descriptors.  Each start opens its listeners and what else it
+ * has in its init; a listener that is to outlive a restart is the program's, and init adds a dup.
+ * Processors and batchers of a pipeline are no pollers.
+ *
  * A drain (weir_runtime_drain, weir_finish): no connection is accepted any more, and none is read.
  * As long as a descriptor is waited for to be written to, the stage does not end
  * (WEIR_HOLDUP_WRITES); the drain's timeout says how long that may take.  Then all are closed.
@@ -43,9 +54,9 @@ extern "C" {
  *                asked for events, and does not finish
  *   READ_ALWAYS  the same, at any time: signals, timers, commands; told as READ
  *   WRITE        it can be written to, or is broken, which write says (send with MSG_NOSIGNAL)
- *   ACCEPT       a connection has come; while there are fewer descriptors than `most`, and the
- *                stage does not finish.  It stays ready where accept fails for want of
- *                descriptors (EMFILE): want 0 then, until a timer
+ *   ACCEPT       a connection has come; while there are fewer descriptors than `most`, the stage
+ *                does not finish, and no weir_poller_accept has found the process without
+ *                descriptors a moment ago
  * A descriptor that has ended stays ready to be read: who still writes to it, after half-close,
  * waits for WRITE alone then.  A broken one of which only READ is waited for is noticed when it
  * is asked for events again.
@@ -89,7 +100,7 @@ typedef struct weir_poller_options {
  *            Between turns of a busy worker, descriptors are looked at every 20 microseconds or so.
  * Modes      in a stepped or simulated runtime each step looks, and waits for nothing: at rest it
  *            is when no descriptor is ready.  What comes from outside is not of a simulation's
- * seed.
+ *            seed.
  * Threads    any, as weir_stage_start.
  */
 weir_status weir_poller_start(weir_runtime *runtime, const weir_poller_options *options,
@@ -107,8 +118,26 @@ weir_status weir_poller_start(weir_runtime *runtime, const weir_poller_options *
 weir_status weir_poller_add(weir_stage *self, int fd, const weir_poller_watch *watch);
 
 /*
+ * A connection of a listener that the poller has: non-blocking, closed on exec; the caller's, who
+ * adds it as a rule.
+ * Returns    WEIR_OK: *out; WEIR_TIMEOUT: there is none (any more); WEIR_FULL: the process, or the
+ *            system, has no descriptor or memory for it (EMFILE, ENFILE, ENOBUFS, ENOMEM).  The
+ *            connection waits; so that the listener, which stays ready, does not call for nothing
+ *            all the time, none of the poller's listeners is waited for (ACCEPT) for 10 ms, then
+ *            20, up to a second, until a connection was accepted; sooner when weir_poller_close
+ *            closes one.  The log has a warning of it, at most one in ten seconds.
+ *            Who calls accept by himself has such a pause to make himself (weir_poller_want, a
+ *            timer).
+ * Errors     INVALID: it has no such descriptor, it does not listen, out; SYSTEM; WRONG_THREAD as
+ *            above.
+ * Cost       a system call.
+ */
+weir_status weir_poller_accept(weir_stage *self, int listener, int *out);
+
+/*
  * Waits for something else from now on.
- * Errors     INVALID: it has no such descriptor, or want; NO_MEMORY, SYSTEM; WRONG_THREAD as above.
+ * Errors     INVALID: it has no such descriptor (or that was closed by others), or want; NO_MEMORY,
+ *            SYSTEM; WRONG_THREAD as above.
  * Cost       one or two system calls; none when nothing changes.
  */
 weir_status weir_poller_want(weir_stage *self, int fd, unsigned want);

@@ -17,6 +17,7 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -85,4 +86,42 @@ int weir__poll_never_wait(int descriptor) {
     return (flags & O_NONBLOCK) != 0 || fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) == 0
                ? 0
                : -errno;
+}
+
+/* What accept says of a connection that is none any more, or that a rule forbids; the network's
+ * own errors are told so, too. */
+static bool is_of_connection(int error) {
+    switch (error) {
+    case EINTR:
+    case ECONNABORTED:
+    case EPERM:
+    case EPROTO:
+    case ENOPROTOOPT:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENONET:
+        return true;
+    default:
+        return false;
+    }
+}
+
+int weir__poll_accept(int listener) {
+    enum { GONE_MOST = 16 };
+    for (int i = 0; i < GONE_MOST; i++) {
+        int connection = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (connection >= 0) {
+            return connection;
+        }
+        if (!is_of_connection(errno)) {
+            return -errno;
+        }
+    }
+    return -EAGAIN;
+}
+
+void weir__poll_drop(int descriptor) {
+    close(descriptor);
 }

@@ -38,4 +38,11 @@ void weir__poll_sleep(int poll, uint64_t deadline_ns);
 /* Reads and writes of a descriptor do not wait from now on.  -errno: it is none. */
 int weir__poll_never_wait(int descriptor);
 
+/* A connection of a listener's, whose reads and writes do not wait; -EAGAIN: there is none (those
+ * that had gone before they were taken are passed by). */
+int weir__poll_accept(int listener);
+
+/* A descriptor of the program's is closed. */
+void weir__poll_drop(int descriptor);
+
 #endif

@@ -45,7 +45,7 @@ static void look_soon(weir_stage *self) {
 static unsigned told(const struct weir__polled_entry *entry, unsigned ready, bool input) {
     const unsigned want = entry->watch.want;
     if (input) {
-        return WEIR_POLL_READ;
+        return want & WEIR_POLL_READ; /* a ghost wants nothing */
     }
     unsigned read = (want & WEIR_POLL_READ_ALWAYS) != 0 ? WEIR_POLL_READ : 0;
     unsigned in = read | (want & WEIR_POLL_ACCEPT);
@@ -170,6 +170,7 @@ static weir_holdup poller_holds(const weir_stage *self) {
 static void poller_gone(weir_stage *self) {
     struct weir__poller *poller = self->poller;
     self->ready->watched = false;
+    weir__poller_tries_again(poller);
     for (int i = 0; i < WEIR__POLLER_SETS && poller->joined; i++) {
         weir__watch_end(poller_worker(self), &poller->sets[i].watch);
     }

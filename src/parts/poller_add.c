@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <unistd.h>
 
 /* ---- who calls ------------------------------------------------------------------- */
 
@@ -19,8 +18,7 @@ static bool runs_here(const weir_stage *self) {
     return (weir__here != NULL && weir__here->running == self) || weir__stage_is_starting(self);
 }
 
-/* NULL: refused. */
-static struct weir__poller *poller_here(const weir_stage *self, const char *function) {
+struct weir__poller *weir__poller_here(const weir_stage *self, const char *function) {
     if (weir__missing(self, "self")) {
         return NULL;
     }
@@ -32,7 +30,7 @@ static struct weir__poller *poller_here(const weir_stage *self, const char *func
     return self->poller;
 }
 
-static weir_status refused(const weir_stage *self) {
+weir_status weir__poller_refused(const weir_stage *self) {
     return self == NULL ? WEIR_INVALID : WEIR_WRONG_THREAD;
 }
 
@@ -41,7 +39,7 @@ static struct weir__polled_entry *entry_of(const struct weir__poller *poller, in
                             node);
 }
 
-static struct weir__polled_entry *need_entry(const struct weir__poller *poller, int fd) {
+struct weir__polled_entry *weir__poller_need(const struct weir__poller *poller, int fd) {
     struct weir__polled_entry *entry = entry_of(poller, fd);
     if (entry == NULL) {
         weir__refuse(WEIR_INVALID, "the poller has no descriptor %d", fd);
@@ -98,48 +96,15 @@ static int ask_sets(struct weir__poller *poller, struct weir__polled_entry *entr
     return error;
 }
 
+void weir__poller_ask_anew(struct weir__poller *poller, struct weir__polled_entry *entry) {
+    forget_found(poller, entry);
+    ask_set(poller, entry, WEIR__POLLER_OTHER,
+            asked_of(poller, entry->watch.want, WEIR__POLLER_OTHER));
+}
+
 static void count_writer(struct weir__poller *poller, unsigned before, unsigned now) {
     poller->writers += (now & WEIR_POLL_WRITE) != 0;
     poller->writers -= (before & WEIR_POLL_WRITE) != 0;
-}
-
-/* ---- accepting ------------------------------------------------------------------- */
-
-static void link_acceptor(struct weir__poller *poller, struct weir__polled_entry *entry) {
-    entry->next = poller->acceptors;
-    poller->acceptors = entry;
-}
-
-static void unlink_acceptor(struct weir__poller *poller, const struct weir__polled_entry *entry) {
-    struct weir__polled_entry **at = &poller->acceptors;
-    while (*at != entry) {
-        at = &(*at)->next;
-    }
-    *at = entry->next;
-}
-
-static void move_acceptor(struct weir__poller *poller, struct weir__polled_entry *entry,
-                          unsigned now) {
-    bool was = (entry->watch.want & WEIR_POLL_ACCEPT) != 0;
-    bool is = (now & WEIR_POLL_ACCEPT) != 0;
-    if (is && !was) {
-        link_acceptor(poller, entry);
-    } else if (was && !is) {
-        unlink_acceptor(poller, entry);
-    }
-}
-
-void weir__poller_review(struct weir__poller *poller) {
-    bool accepts = poller->entries.count < poller->most && !poller->stage->finishing;
-    if (accepts == poller->accepts) {
-        return;
-    }
-    poller->accepts = accepts;
-    for (struct weir__polled_entry *entry = poller->acceptors; entry != NULL; entry = entry->next) {
-        forget_found(poller, entry);
-        ask_set(poller, entry, WEIR__POLLER_OTHER,
-                asked_of(poller, entry->watch.want, WEIR__POLLER_OTHER));
-    }
 }
 
 /* ---- adding ---------------------------------------------------------------------- */
@@ -151,6 +116,11 @@ static weir_status refuse_errno(int fd, int error) {
                             "descriptor %d cannot be waited for: it is a file, or the like", fd);
     case EBADF:
         return weir__refuse(WEIR_INVALID, "%d is no descriptor", fd);
+    case ENOENT:
+        return weir__refuse(WEIR_INVALID,
+                            "descriptor %d is not the one that was added: that was closed by "
+                            "somebody else",
+                            fd);
     case ENOMEM:
         return weir__refuse(WEIR_NO_MEMORY, "no memory to wait for descriptor %d", fd);
     default:
@@ -192,9 +162,9 @@ static int ask_new(struct weir__poller *poller, struct weir__polled_entry *entry
 }
 
 weir_status weir_poller_add(weir_stage *self, int fd, const weir_poller_watch *watch) {
-    struct weir__poller *poller = poller_here(self, "weir_poller_add");
+    struct weir__poller *poller = weir__poller_here(self, "weir_poller_add");
     if (poller == NULL) {
-        return refused(self);
+        return weir__poller_refused(self);
     }
     weir_status status = check_added(poller, fd, watch);
     if (status != WEIR_OK || poller->entries.count == poller->most) {
@@ -211,7 +181,7 @@ weir_status weir_poller_add(weir_stage *self, int fd, const weir_poller_watch *w
         weir__free(allocator, entry, sizeof *entry);
         return refuse_errno(fd, error);
     }
-    move_acceptor(poller, entry, watch->want);
+    weir__poller_move_acceptor(poller, entry, watch->want);
     count_writer(poller, 0, watch->want);
     entry->watch = *watch;
     weir__index_add(&poller->entries, &entry->node, (uint64_t)(int64_t)fd);
@@ -220,11 +190,11 @@ weir_status weir_poller_add(weir_stage *self, int fd, const weir_poller_watch *w
 }
 
 weir_status weir_poller_want(weir_stage *self, int fd, unsigned want) {
-    struct weir__poller *poller = poller_here(self, "weir_poller_want");
+    struct weir__poller *poller = weir__poller_here(self, "weir_poller_want");
     if (poller == NULL) {
-        return refused(self);
+        return weir__poller_refused(self);
     }
-    struct weir__polled_entry *entry = need_entry(poller, fd);
+    struct weir__polled_entry *entry = weir__poller_need(poller, fd);
     if (entry == NULL || check_want(want) != WEIR_OK) {
         return WEIR_INVALID;
     }
@@ -236,7 +206,7 @@ weir_status weir_poller_want(weir_stage *self, int fd, unsigned want) {
         return refuse_errno(fd, error);
     }
     forget_found(poller, entry);
-    move_acceptor(poller, entry, want);
+    weir__poller_move_acceptor(poller, entry, want);
     count_writer(poller, entry->watch.want, want);
     entry->watch.want = want;
     return WEIR_OK;
@@ -244,53 +214,84 @@ weir_status weir_poller_want(weir_stage *self, int fd, unsigned want) {
 
 /* ---- removing, closing ------------------------------------------------------------- */
 
-/* It may be open elsewhere, and so would stay in the sets. */
-static void forget(struct weir__poller *poller, struct weir__polled_entry *entry) {
-    ask_set(poller, entry, WEIR__POLLER_INPUT, 0);
-    ask_set(poller, entry, WEIR__POLLER_OTHER, 0);
+/*
+ * It may be open elsewhere, and so would stay in the sets.  False: it does, perhaps, as somebody
+ * has closed it, and a set is only told by its number what is to go.
+ */
+static bool forget(struct weir__poller *poller, struct weir__polled_entry *entry) {
+    int error = ask_set(poller, entry, WEIR__POLLER_INPUT, 0);
+    int other = ask_set(poller, entry, WEIR__POLLER_OTHER, 0);
     forget_found(poller, entry);
-    move_acceptor(poller, entry, 0);
+    weir__poller_move_acceptor(poller, entry, 0);
     count_writer(poller, entry->watch.want, 0);
+    entry->watch.want = 0;
+    return error == 0 && other == 0;
+}
+
+static void free_polled(struct weir__poller *poller, struct weir__polled_entry *entry) {
+    weir__free(&poller->quay.runtime->allocator, entry, sizeof *entry);
+}
+
+/* What a set may name still is kept, to the end. */
+static void keep_ghost(struct weir__poller *poller, struct weir__polled_entry *entry) {
+    if (poller->ghosts == NULL) {
+        weir__host_log(poller->stage->host, WEIR_LOG_ERROR,
+                       "descriptor %d of poller %s was closed by somebody else", entry->fd,
+                       poller->stage->name);
+    }
+    entry->next = poller->ghosts;
+    poller->ghosts = entry;
+}
+
+static void let_go_of_entry(struct weir__poller *poller, struct weir__polled_entry *entry,
+                            bool forgotten) {
+    if (forgotten) {
+        free_polled(poller, entry);
+    } else {
+        keep_ghost(poller, entry);
+    }
 }
 
 static void close_entry(struct weir__poller *poller, struct weir__polled_entry *entry) {
-    forget(poller, entry);
+    bool forgotten = forget(poller, entry);
     if (entry->watch.closed != NULL) {
         poller->busy = true;
         entry->watch.closed(poller->stage, entry->fd, entry->watch.context);
         poller->busy = false;
     }
-    close(entry->fd);
-    weir__free(&poller->quay.runtime->allocator, entry, sizeof *entry);
+    if (forgotten) { /* else the number is nobody's, or somebody else's */
+        weir__poll_drop(entry->fd);
+    }
+    let_go_of_entry(poller, entry, forgotten);
 }
 
 weir_status weir_poller_close(weir_stage *self, int fd) {
-    struct weir__poller *poller = poller_here(self, "weir_poller_close");
+    struct weir__poller *poller = weir__poller_here(self, "weir_poller_close");
     if (poller == NULL) {
-        return refused(self);
+        return weir__poller_refused(self);
     }
-    struct weir__polled_entry *entry = need_entry(poller, fd);
+    struct weir__polled_entry *entry = weir__poller_need(poller, fd);
     if (entry == NULL) {
         return WEIR_INVALID;
     }
     weir__index_remove(&poller->entries, &entry->node);
     close_entry(poller, entry);
+    weir__poller_tries_again(poller); /* there is one more now */
     weir__poller_review(poller);
     return WEIR_OK;
 }
 
 weir_status weir_poller_remove(weir_stage *self, int fd) {
-    struct weir__poller *poller = poller_here(self, "weir_poller_remove");
+    struct weir__poller *poller = weir__poller_here(self, "weir_poller_remove");
     if (poller == NULL) {
-        return refused(self);
+        return weir__poller_refused(self);
     }
-    struct weir__polled_entry *entry = need_entry(poller, fd);
+    struct weir__polled_entry *entry = weir__poller_need(poller, fd);
     if (entry == NULL) {
         return WEIR_INVALID;
     }
     weir__index_remove(&poller->entries, &entry->node);
-    forget(poller, entry);
-    weir__free(&poller->quay.runtime->allocator, entry, sizeof *entry);
+    let_go_of_entry(poller, entry, forget(poller, entry));
     weir__poller_review(poller);
     return WEIR_OK;
 }
@@ -301,6 +302,11 @@ static void close_left(void *poller, struct weir__index_node *node) {
 
 void weir__poller_close_all(struct weir__poller *poller) {
     weir__index_empty(&poller->entries, close_left, poller);
+    while (poller->ghosts != NULL) {
+        struct weir__polled_entry *ghost = poller->ghosts;
+        poller->ghosts = ghost->next;
+        free_polled(poller, ghost);
+    }
 }
 
 size_t weir_poller_count(const weir_stage *self) {

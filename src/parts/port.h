@@ -161,6 +161,12 @@ bool weir__port_fits(weir_port *port, uint64_t charge);
 /* He was refused so much: his lamp says when there is room for it. */
 void weir__port_refused(weir_port *port, uint64_t charge);
 
+/* He was refused a mark. */
+void weir__port_refused_mark(weir_port *port);
+
+/* There is room for one mark more.  By the pusher: port_mark.c. */
+bool weir__port_fits_mark(const weir_port *port);
+
 /* ---- port_payload.c: what the pusher of events with spans does ----------------- */
 
 /* There is room for so much. */

@@ -59,14 +59,14 @@ bool weir__port_markless(const weir_port *port) {
 
 /* ---- the pusher's side ------------------------------------------------------- */
 
-static bool port_has_room_for_mark(const weir_port *port) {
+bool weir__port_fits_mark(const weir_port *port) {
     return port->marks_in - weir__load_acquire_u64(&port->marks_taken) < /* A15 -> A16 */
            WEIR_PORT_MARKS;
 }
 
 static bool mark_room_has_come(void *waiter) {
     const weir_port *port = waiter;
-    return port_has_room_for_mark(port) || weir__inlet_gone(port->inlet);
+    return weir__port_fits_mark(port) || weir__inlet_gone(port->inlet);
 }
 
 /* WEIR_OK: there is room. */
@@ -83,7 +83,7 @@ static weir_status wait_for_mark_room(weir_port *port, uint64_t timeout_ns) {
     if (status == WEIR_WRONG_THREAD) {
         return status;
     }
-    if (port_has_room_for_mark(port)) {
+    if (weir__port_fits_mark(port)) {
         return WEIR_OK;
     }
     return weir__inlet_gone(inlet) ? weir__inlet_refuse_gone(inlet) : status;
@@ -117,8 +117,11 @@ weir_status weir_port_push_mark(weir_port *port, const weir_mark *mark, uint64_t
         return weir__refused();
     }
     weir_status status = weir__inlet_may_mark(port->inlet, mark);
-    if (status == WEIR_OK && !port_has_room_for_mark(port)) {
+    if (status == WEIR_OK && !weir__port_fits_mark(port)) {
         status = wait_for_mark_room(port, timeout_ns);
+    }
+    if (status == WEIR_FULL || status == WEIR_TIMEOUT) {
+        weir__port_refused_mark(port);
     }
     return status == WEIR_OK ? put_mark_in_ring(port, mark) : status;
 }

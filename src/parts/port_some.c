@@ -25,6 +25,17 @@ void weir__port_refused(weir_port *port, uint64_t charge) {
     }
 }
 
+/* Marks that the worker takes are told of as events are: weir__ports_settle. */
+void weir__port_refused_mark(weir_port *port) {
+    if (!weir__lamp_is_open(&port->room_lamp)) {
+        return;
+    }
+    weir__lamp_darken(&port->room_lamp); /* A9 -> A10 */
+    if (weir__port_fits_mark(port) || weir__inlet_gone(port->inlet)) {
+        weir__lamp_light(&port->room_lamp);
+    }
+}
+
 weir_status weir_port_push_some(weir_port *port, const void *events, size_t count, size_t *taken) {
     if (weir__missing(port, "port") || weir__missing(taken, "taken")) {
         return WEIR_INVALID;

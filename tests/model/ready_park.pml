@@ -25,6 +25,11 @@
  * stack and the owner's list: unlinked before raised = 0.
  * INLAND begins with a slot that no other worker knows: its owner keeps the token, and neither
  * cools nor claims it. The mail is what tells of an edge abroad, and the publishers come behind it.
+ * OUTSIDE has a worker that sleeps where descriptors wake it, too, from its mail on (which is what
+ * starts a poller): parked is 2 there, and who makes that 0 signals an event that nobody reads: an
+ * edge, which is told once, to whoever looks or sleeps there. A descriptor becomes ready at any
+ * time, and stays so until it is read. An owner that is awake looks there, too, and is told the
+ * edge then.
  *
  * Mutants (each must give an error):
  *   MUTANT_NO_PUBLISHER_FENCE  data stored, raised loaded, no fence between
@@ -44,6 +49,14 @@
  *   MUTANT_UNLINK_LATE         edge leaves the hot list after raised = 0
  * with INLAND:
  *   MUTANT_ABROAD_UNNOTICED    the owner goes on as if nobody else knew the slot
+ * with OUTSIDE:
+ *   MUTANT_OUTSIDE_UNRUNG      who rings looks for a sleeper at the futex alone
+ *   MUTANT_WRONG_BED           who rings wakes the futex, wherever the owner sleeps
+ *   MUTANT_OUTSIDE_LATE        the stacks are looked at, and then parked is 2
+ *   MUTANT_EVENT_LATE          parked is 2, and then it is said what event that is
+ *   MUTANT_LOOKS_AGAIN         it looks at its descriptors once more behind parked = 2, and is told
+ *                              the edge; what was not one it would find again
+ *   MUTANT_DEAF                it sleeps for the event alone
  */
 #ifndef BATCHES
 #define BATCHES 2 /* of each publisher */
@@ -53,10 +66,11 @@
 #define DATA 0      /* DATA + e: batches published on edge e */
 #define RAISED 2 /* RAISED + e: 1 from listing to cooling */
 #define SLOT_RAISED 4
-#define PARKED 5
-#define CELLS 6
+#define PARKED 5 /* 1: at the futex; 2: outside */
+#define EVENT 6  /* the event is known */
+#define CELLS 7
 #define PROCESSES 4
-#define BUFFER 3
+#define BUFFER 4
 #define OWNER 2
 #define SENDER 3
 #include "tso.h"
@@ -88,15 +102,55 @@ bool kept;   /* it has the slot's token, though the slot does not run */
 #define goes_abroad() skip
 #endif
 
+#ifdef OUTSIDE
+bool outside;    /* the owner sleeps there from now on */
+bool signalled;  /* the event's edge, not told yet */
+bool readable;   /* the descriptor */
+bool heard;      /* it was read */
+#define goes_outside()                                                         \
+    atomic {                                                                   \
+        if                                                                     \
+        :: !outside -> outside = true; store(OWNER, EVENT, 1)                  \
+        :: else                                                                \
+        fi                                                                     \
+    }
+#ifdef MUTANT_EVENT_LATE
+#undef goes_outside
+#define goes_outside() outside = true
+#endif
+
+active proctype world() {
+    readable = true
+}
+#else
+#define outside        false
+#define heard          true
+#define goes_outside() skip
+#endif
+
+#ifdef MUTANT_OUTSIDE_UNRUNG
+#define may_sleep (memory[PARKED] == 1)
+#else
+#define may_sleep (memory[PARKED] != 0)
+#endif
+
 inline wake(me) {
     if
-    :: memory[PARKED] == 1 ->
+    :: may_sleep ->
         atomic { exchange(me, PARKED, 0, old) }
         if
         :: old == 1 -> atomic { old = 0; asleep = false } /* futex_wake */
+#ifdef OUTSIDE
+        :: old == 2 ->
+#ifdef MUTANT_WRONG_BED
+            atomic { old = 0; asleep = false }
+#else
+            atomic { assert(memory[EVENT] == 1); old = 0; signalled = true }
+#endif
+#endif
         :: else
         fi
-    :: memory[PARKED] == 0
+    :: else
     fi
 }
 
@@ -279,6 +333,49 @@ inline claim_slot() {
     fi
 }
 
+#ifdef OUTSIDE
+inline park_outside() {
+#ifndef MUTANT_OUTSIDE_LATE
+    store(OWNER, PARKED, 2);
+#ifdef MUTANT_EVENT_LATE
+    store(OWNER, EVENT, 1);
+#endif
+    full_fence(OWNER);
+#endif
+#ifdef MUTANT_LOOKS_AGAIN
+    look_outside();
+#endif
+    if
+    :: ready || mail -> store(OWNER, PARKED, 0)
+    :: else ->
+#ifdef MUTANT_OUTSIDE_LATE
+        store(OWNER, PARKED, 2);
+#endif
+        atomic { /* epoll_wait: a system call, behind full barriers */
+            empty(buffer[OWNER]);
+#ifdef MUTANT_DEAF
+            signalled;
+#else
+            signalled || readable;
+#endif
+            signalled = false
+        }
+        atomic { exchange(OWNER, PARKED, 0, old); old = 0 }
+    fi
+}
+
+inline look_outside() {
+    atomic {
+        empty(buffer[OWNER]);
+        signalled = false;
+        if
+        :: readable -> readable = false; heard = true
+        :: else
+        fi
+    }
+}
+#endif
+
 inline park() {
     store(OWNER, PARKED, 1);
 #ifndef MUTANT_NO_PARK_FENCE
@@ -306,7 +403,7 @@ inline park() {
     fi
 }
 
-#define all_done (got[0] == BATCHES && got[1] == BATCHES && mailed)
+#define all_done (got[0] == BATCHES && got[1] == BATCHES && mailed && heard)
 
 active proctype owner() {
     byte old;
@@ -328,6 +425,7 @@ active proctype owner() {
         fi;
         if
         :: atomic { mail -> empty(buffer[OWNER]); mail = false; mailed = true; goes_abroad() };
+            goes_outside();
             claim_edge(0);
             claim_slot()
         :: else
@@ -345,9 +443,18 @@ active proctype owner() {
             :: else
             fi
         :: else ->
+#ifdef OUTSIDE
+            if
+            :: outside -> look_outside()
+            :: else
+            fi;
+#endif
             if
             :: all_done /* it would sleep for good, and rightly */
-            :: else -> park()
+#ifdef OUTSIDE
+            :: !all_done && outside -> park_outside()
+#endif
+            :: !all_done && !outside -> park()
             fi
         fi
     od

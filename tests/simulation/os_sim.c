@@ -23,6 +23,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 uint64_t weir__clock_now_ns(void) {
     return sim_now_ns();
@@ -158,7 +159,11 @@ unsigned weir__topology_at_once(void) {
 enum { EVENTS = 16 };
 
 static uint32_t events[EVENTS];
+static uint64_t signals[EVENTS]; /* so many: an edge each */
 static bool event_taken[EVENTS];
+
+static void close_event(int event);
+static void something_moves(void);
 
 int weir__event_open(void) {
     for (int event = 0; event < EVENTS; event++) {
@@ -172,7 +177,7 @@ int weir__event_open(void) {
 }
 
 void weir__event_close(int event) {
-    event_taken[event] = false;
+    close_event(event);
 }
 
 /* Events are shared by whoever holds one: the copy is another name, and closed once. */
@@ -183,7 +188,9 @@ int weir__event_copy(int event) {
 
 void weir__event_signal(int event) {
     sim_exchange(&events[event], 1, sizeof *events);
+    signals[event]++;
     sim_futex_wake(&events[event], EVENTS);
+    something_moves();
 }
 
 void weir__event_clear(int event) {
@@ -195,32 +202,151 @@ void sim_event_wait(int event) {
         sim_futex_wait(&events[event], 0, UINT64_MAX);
 }
 
-/* Descriptors are of the world outside: there are no pollers here. */
+/* ---- sets of descriptors: these are events, and other sets ------------------------------ */
+
+/* Whatever moves there; who sleeps at a set looks again. */
+static uint32_t moves;
+
+enum { POLLS = 12, WATCHED = 8, FIRST_POLL = 100 };
+
+struct watched {
+    int descriptor; /* -1: this place is free */
+    unsigned asked;
+    uint64_t told; /* EDGE: of its signals */
+    void *what;
+};
+
+static struct poll {
+    bool taken;
+    struct watched watched[WATCHED];
+} polls[POLLS];
+
+static void something_moves(void) {
+    sim_add(&moves, 1, sizeof moves);
+    sim_futex_wake((const uint32_t *)&moves, SIM_FIBERS);
+}
+
+static struct poll *poll_of(int number) {
+    struct poll *poll = &polls[number - FIRST_POLL];
+    SIM_REQUIRE(number >= FIRST_POLL && number < FIRST_POLL + POLLS && poll->taken);
+    return poll;
+}
+
+/* Whoever closes a descriptor has taken it out of all sets before. */
+static void require_unwatched(int descriptor) {
+    for (int i = 0; i < POLLS; i++) {
+        for (int k = 0; polls[i].taken && k < WATCHED; k++)
+            SIM_REQUIRE(polls[i].watched[k].descriptor != descriptor);
+    }
+}
+
+static void close_event(int event) {
+    SIM_REQUIRE(event >= 0 && event < EVENTS && event_taken[event]); /* once */
+    require_unwatched(event);
+    event_taken[event] = false;
+}
+
+void sim_events_begin(void) {
+    memset(events, 0, sizeof events);
+    memset(event_taken, 0, sizeof event_taken);
+    memset(polls, 0, sizeof polls);
+    moves = 0;
+}
+
+void sim_events_end(void) {
+    for (int i = 0; i < EVENTS; i++) SIM_REQUIRE(!event_taken[i]);
+    for (int i = 0; i < POLLS; i++) SIM_REQUIRE(!polls[i].taken);
+}
+
 int weir__poll_open(void) {
-    return -ENOSYS;
+    for (int i = 0; i < POLLS; i++) {
+        if (!polls[i].taken) {
+            polls[i].taken = true;
+            for (int k = 0; k < WATCHED; k++) polls[i].watched[k].descriptor = -1;
+            return FIRST_POLL + i;
+        }
+    }
+    return -EMFILE;
 }
 
 void weir__poll_close(int poll) {
-    (void)poll;
+    require_unwatched(poll);
+    poll_of(poll)->taken = false;
 }
 
+static bool is_ready(int poll);
+
+static bool has_come(const struct watched *watched) {
+    if (watched->descriptor < 0) return false;
+    if (watched->descriptor >= FIRST_POLL) return is_ready(watched->descriptor);
+    return (watched->asked & WEIR__POLL_EDGE) != 0
+               ? signals[watched->descriptor] != watched->told
+               : (watched->asked & WEIR__POLL_IN) != 0 && events[watched->descriptor] != 0;
+}
+
+static bool is_ready(int poll) {
+    const struct poll *set = poll_of(poll);
+    bool any = false;
+    for (int k = 0; k < WATCHED; k++) any = any || has_come(&set->watched[k]);
+    return any;
+}
+
+/* As the system has it: what is there already is added no second time, what is not is no place to
+ * change. */
 int weir__poll_set(int poll, int descriptor, unsigned before, unsigned now, void *what) {
-    (void)poll, (void)descriptor, (void)before, (void)now, (void)what;
-    return -ENOSYS;
+    struct poll *set = poll_of(poll);
+    const int sought = before == 0 ? -1 : descriptor;
+    if (before == now) return 0;
+    sim_load(&moves, sizeof moves);
+    int place = 0;
+    for (int k = 0; before == 0 && k < WATCHED; k++)
+        if (set->watched[k].descriptor == descriptor) return -EEXIST;
+    while (place < WATCHED && set->watched[place].descriptor != sought) place++;
+    if (place == WATCHED) return before == 0 ? -ENOSPC : -ENOENT;
+    set->watched[place] =
+        (struct watched){.descriptor = now == 0 ? -1 : descriptor, .asked = now, .what = what};
+    if (descriptor < FIRST_POLL && now != 0) set->watched[place].told = signals[descriptor];
+    something_moves();
+    return 0;
 }
 
+/* From anywhere on: whose turn it is nobody knows. */
 int weir__poll_look(int poll, struct weir__polled *ready, int most) {
-    (void)poll, (void)ready, (void)most;
-    return -ENOSYS;
+    sim_load(&moves, sizeof moves);
+    struct poll *set = poll_of(poll);
+    int count = 0;
+    const unsigned first = (unsigned)sim_draw(WATCHED);
+    for (unsigned k = 0; k < WATCHED && count < most; k++) {
+        struct watched *watched = &set->watched[(first + k) % WATCHED];
+        if (!has_come(watched)) continue;
+        if (watched->descriptor < FIRST_POLL) watched->told = signals[watched->descriptor];
+        ready[count++] = (struct weir__polled){.what = watched->what, .ready = WEIR__POLL_IN};
+    }
+    return count;
 }
 
 void weir__poll_sleep(int poll, uint64_t deadline_ns) {
-    (void)poll, (void)deadline_ns;
+    for (;;) {
+        uint32_t seen = (uint32_t)sim_load(&moves, sizeof moves);
+        if (is_ready(poll)) break;
+        sim_futex_wait(&moves, seen, deadline_ns);
+        if (sim_now_ns() >= deadline_ns) return;
+    }
+    struct weir__polled one;
+    weir__poll_look(poll, &one, 1);
 }
 
 int weir__poll_never_wait(int descriptor) {
-    (void)descriptor;
-    return -ENOSYS;
+    return descriptor >= 0 && descriptor < EVENTS && event_taken[descriptor] ? 0 : -EBADF;
+}
+
+int weir__poll_accept(int listener) {
+    (void)listener;
+    return -EINVAL; /* none listens */
+}
+
+void weir__poll_drop(int descriptor) {
+    close_event(descriptor);
 }
 
 void __real_free(void *memory);

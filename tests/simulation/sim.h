@@ -81,6 +81,10 @@ void sim_sleep_ns(uint64_t nanoseconds);
 /* Waits until the event (os/event.h) is readable. */
 void sim_event_wait(int event);
 
+/* For scenarios with descriptors of their own: none is open / each was closed. */
+void sim_events_begin(void);
+void sim_events_end(void);
+
 /* --- for scenarios ------------------------------------------------------------------------ */
 
 /* A number in 0..bound-1 drawn from the seed. */

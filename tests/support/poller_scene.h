@@ -11,7 +11,7 @@
 
 #include <weir/poller.h>
 
-enum { SOCKETS = 40, EACH = 100 };
+enum { SOCKETS = 40, SOCKETS_MOST = 300, EACH = 100 };
 
 struct poller_scene {
     struct rig rig;
@@ -19,10 +19,10 @@ struct poller_scene {
     struct player in; /* lends its reference and name */
     struct player c;
     weir_subscription subscription;
-    int ends[SOCKETS]; /* the test's    */
-    int own[SOCKETS];  /* the poller's  */
+    int ends[SOCKETS_MOST]; /* the test's    */
+    int own[SOCKETS_MOST];  /* the poller's  */
     unsigned sockets;
-    unsigned reads[SOCKETS];
+    unsigned reads[SOCKETS_MOST];
     unsigned closed;
     unsigned accepted;
     size_t most;
@@ -31,6 +31,7 @@ struct poller_scene {
     weir_verdict (*init)(weir_stage *self);
     weir_verdict (*cast)(weir_stage *self);
     int listener;
+    bool closes;        /* the test closes descriptors of the poller's */
     weir_status status; /* of what a callback has called */
     weir_stage *self;   /* as a callback has left it     */
     unsigned writes;

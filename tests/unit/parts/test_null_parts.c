@@ -61,6 +61,8 @@ static weir_verdict poller_calls(weir_stage *self, void *argument) {
     (void)argument;
     REFUSED(weir_poller_add, self, weir_poller_add(NULL, 0, &watch));
     REFUSED(weir_poller_add, watch, weir_poller_add(self, 0, NULL));
+    REFUSED(weir_poller_accept, self, weir_poller_accept(NULL, 0, &(int){0}));
+    REFUSED(weir_poller_accept, out, weir_poller_accept(self, 0, NULL));
     REFUSED(weir_poller_want, self, weir_poller_want(NULL, 0, 0));
     REFUSED(weir_poller_close, self, weir_poller_close(NULL, 0));
     REFUSED(weir_poller_remove, self, weir_poller_remove(NULL, 0));

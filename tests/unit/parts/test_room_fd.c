@@ -4,7 +4,8 @@
  *
  * Goal: push_some takes what has room, whatever the policy, and drops and waits for nothing; of
  * what it leaves the caller is the owner still.  The descriptor is readable until somebody was
- * refused, and again when there is room for what he was refused, or will never be; no sooner.
+ * refused, and again when there is room for what he was refused, or will never be; no sooner.  Of
+ * marks likewise.
  * Method: stepped runtimes, an inlet of ten, in each test with a port and without; poll without a
  * timeout.  (Wake-ups under every order: simulation ports.)
  */
@@ -115,6 +116,60 @@ static void of_who_waits_no_longer(bool port) {
     assert_false(readable(fd));
     inlet_scene_ask(&f, 10);
     assert_true(readable(fd));
+    inlet_scene_close(&f);
+}
+
+/* ---- marks ------------------------------------------------------------------ */
+
+static weir_status push_mark(uint64_t value) {
+    const weir_mark mark = {.kind = WEIR_MARK_USER, .value = value};
+    return f.port != NULL ? weir_port_push_mark(f.port, &mark, 0)
+                          : weir_inlet_push_mark(f.inlet, &mark, 0);
+}
+
+/* In an inlet a mark takes the last event's room; in a port it has a room of its own. */
+static void a_mark_takes_the_last_room(bool port) {
+    open_with(port, WEIR_REFUSE);
+    int fd = room_fd();
+    assert_int_equal(push_some(9, WEIR_OK), 9);
+    assert_int_equal(push_mark(0), WEIR_OK);
+    assert_true(readable(fd));
+    size_t more = push_some(1, port ? WEIR_OK : WEIR_FULL);
+    assert_int_equal(more, port ? 1 : 0);
+    assert_int_equal(push_some(1, WEIR_FULL), 0);
+    assert_false(readable(fd));
+    if (!port) assert_int_equal(push_mark(1), WEIR_FULL);
+    assert_false(readable(fd));
+    inlet_scene_ask(&f, 9);
+    assert_true(readable(fd));
+    assert_int_equal(push_some(9, WEIR_OK), 9);
+    inlet_scene_ask(&f, 100);
+    rig_rest(&f.rig);
+    inlet_scene_close(&f);
+}
+
+/* A mark alone makes room as it goes out. */
+static void a_mark_is_refused(bool port) {
+    open_with(port, WEIR_REFUSE);
+    int fd = room_fd();
+    assert_int_equal(push_some(1, WEIR_OK), 1); /* so that none goes out */
+    uint64_t marks = 0;
+    while (push_mark(marks) == WEIR_OK) marks++;
+    assert_in_range(marks, port ? WEIR_PORT_MARKS : 9, port ? WEIR_PORT_MARKS + 1 : 9);
+    assert_false(readable(fd));
+    rig_rest(&f.rig);
+    if (readable(fd)) { /* one is in the worker's hands */
+        while (push_mark(marks) == WEIR_OK) marks++;
+        rig_rest(&f.rig);
+    }
+    assert_false(readable(fd));
+    inlet_scene_ask(&f, 1);
+    assert_true(readable(fd));
+    assert_int_equal(push_mark(marks), WEIR_OK);
+    assert_int_equal(weir_finish(f.rig.runtime, f.in.ref), WEIR_OK);
+    inlet_scene_ask(&f, 100);
+    assert_true(readable(fd));
+    assert_int_equal(push_mark(marks), WEIR_NO_STAGE);
     inlet_scene_close(&f);
 }
 
@@ -237,6 +292,8 @@ static void as_many_bytes_as_have_room(bool port) {
 BOTH(says_when_there_is_room)
 BOTH(says_when_there_is_room_for_all_of_it)
 BOTH(of_who_waits_no_longer)
+BOTH(a_mark_takes_the_last_room)
+BOTH(a_mark_is_refused)
 BOTH(readable_at_the_end)
 BOTH(readable_when_it_was_finished)
 BOTH(refused_where_events_are_dropped)
@@ -261,6 +318,8 @@ int main(void) {
         IN_BOTH(says_when_there_is_room),
         IN_BOTH(says_when_there_is_room_for_all_of_it),
         IN_BOTH(of_who_waits_no_longer),
+        IN_BOTH(a_mark_takes_the_last_room),
+        IN_BOTH(a_mark_is_refused),
         IN_BOTH(readable_at_the_end),
         IN_BOTH(readable_when_it_was_finished),
         IN_BOTH(refused_where_events_are_dropped),
