@@ -222,4 +222,7 @@ inline weir_status weir_kafka_sink_open(const weir_kafka_sink_options &options,
 }
 #endif
 
+#include <weir/handles.hpp>
+#include <weir/parts.hpp>
+
 #endif
