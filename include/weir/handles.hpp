@@ -78,13 +78,13 @@ inline std::atomic<void (*)(const char *what, weir_status status, const char *wh
 
 /* How a T is closed, what it is called, and whether it is there still after TIMEOUT. */
 template <typename T> struct closing;
-#define WEIR_CLOSING(type, call, there)                           \
-    template <> struct closing<weir_##type> {                     \
-        static constexpr const char *name = #type;                \
-        static constexpr bool stays = there;                      \
-        static weir_status close(weir_##type *opened) noexcept {  \
-            return call;                                          \
-        }                                                         \
+#define WEIR_CLOSING(type, call, there)                          \
+    template <> struct closing<weir_##type> {                    \
+        static constexpr const char *name = #type;               \
+        static constexpr bool stays = there;                     \
+        static weir_status close(weir_##type *opened) noexcept { \
+            return call;                                         \
+        }                                                        \
     }
 WEIR_CLOSING(runtime, weir_runtime_close(opened, nullptr), true);
 WEIR_CLOSING(pipeline, weir_pipeline_close(opened, nullptr), true);

@@ -22,22 +22,22 @@ namespace weir {
 
 /* What inlets and ports have in common.  A push returns WEIR_OK, FULL, TIMEOUT, DROPPED, or what
  * was refused; an event that owns something is moved from where it is WEIR_OK or DROPPED. */
-template <typename T, typename Handle, weir_status (*Push)(Handle *, const void *, size_t, uint64_t)>
+template <typename T, typename Handle,
+          weir_status (*Push)(Handle *, const void *, size_t, uint64_t)>
 class pusher : public handle<Handle> {
   public:
-    [[nodiscard]] weir_status push(std::span<const T> events, uint64_t timeout_ns = 0) noexcept
-        requires std::is_trivially_copyable_v<T>
-    {
+    [[nodiscard]] weir_status
+    push(std::span<const T> events,
+         uint64_t timeout_ns = 0) noexcept requires std::is_trivially_copyable_v<T> {
         return Push(*this, events.data(), events.size(), timeout_ns);
     }
-    [[nodiscard]] weir_status push(const T &event, uint64_t timeout_ns = 0) noexcept
-        requires std::is_trivially_copyable_v<T>
-    {
+    [[nodiscard]] weir_status
+    push(const T &event,
+         uint64_t timeout_ns = 0) noexcept requires std::is_trivially_copyable_v<T> {
         return Push(*this, &event, 1, timeout_ns);
     }
     [[nodiscard]] weir_status push(T &&event, uint64_t timeout_ns = 0) noexcept
-        requires(!std::is_trivially_copyable_v<T>)
-    {
+        requires(!std::is_trivially_copyable_v<T>) {
         cell<T> moved;
         new (moved.bytes) T(std::move(event));
         const weir_status status = Push(*this, moved.bytes, 1, timeout_ns);
@@ -104,8 +104,7 @@ template <typename T> class stream : public handle<weir_stream> {
         options.event_bytes = sizeof(T);
         if (producer.bits != 0) options.subscribe_to = &to, options.subscribe_count = 1;
         const weir_status status = weir_stream_open(runtime, &options, &made);
-        if (status == WEIR_OK)
-            static_cast<handle<weir_stream> &>(out) = handle<weir_stream>(made);
+        if (status == WEIR_OK) static_cast<handle<weir_stream> &>(out) = handle<weir_stream>(made);
         return status;
     }
     /* Events where they lie, until the next call; none: TIMEOUT, END or AT_MARK. */
@@ -119,7 +118,8 @@ template <typename T> class stream : public handle<weir_stream> {
         cell<T> taken;
         if constexpr (std::is_trivially_copyable_v<T>)
             status_ = weir_stream_next(*this, taken.bytes, timeout_ns);
-        else status_ = weir_stream_take(*this, taken.bytes, timeout_ns);
+        else
+            status_ = weir_stream_take(*this, taken.bytes, timeout_ns);
         if (status_ == WEIR_OK) out = taken.out();
         return check(status_);
     }
@@ -177,8 +177,10 @@ template <typename F> struct kept {
     template <typename Result, typename Call>
     Result call(const char *where, Result well, Result ill, Call &&call) noexcept {
         try {
-            if constexpr (!std::is_void_v<decltype(call())>) return call();
-            else return call(), well;
+            if constexpr (!std::is_void_v<decltype(call())>)
+                return call();
+            else
+                return call(), well;
         } catch (...) {
             const uint64_t times = thrown.fetch_add(1, std::memory_order_relaxed) + 1;
             caught([&](const char *what) {
@@ -257,8 +259,8 @@ class pipeline : public handle<weir_pipeline> {
     template <typename H>
     [[nodiscard]] static weir_status open(weir_runtime *runtime, H handlers,
                                           weir_pipeline_options options, pipeline &out) {
-        auto own = std::make_shared<kept<H>>(
-            std::move(handlers), runtime, options.name != nullptr ? options.name : "pipeline");
+        auto own = std::make_shared<kept<H>>(std::move(handlers), runtime,
+                                             options.name != nullptr ? options.name : "pipeline");
         std::vector<weir_pipeline_batcher> batchers(options.batchers,
                                                     options.batchers + options.batcher_count);
         complete<H>(options, batchers);
@@ -267,8 +269,7 @@ class pipeline : public handle<weir_pipeline> {
         weir_pipeline *made = nullptr;
         const weir_status status = weir_pipeline_open(runtime, &options, &made);
         if (status == WEIR_OK)
-            static_cast<handle<weir_pipeline> &>(out) =
-                handle<weir_pipeline>(made, std::move(own));
+            static_cast<handle<weir_pipeline> &>(out) = handle<weir_pipeline>(made, std::move(own));
         return status;
     }
 
@@ -278,42 +279,41 @@ class pipeline : public handle<weir_pipeline> {
                          std::vector<weir_pipeline_batcher> &batchers) noexcept {
         using own = kept<H>;
         using span = std::span<weir_message>;
-        if constexpr (requires(H &h, weir_work *w, weir_message &m) { h.handle_message(w, m); })
+        if constexpr (requires(H & h, weir_work * w, weir_message & m) { h.handle_message(w, m); })
             o.processors.handle_message = [](void *c, weir_work *work, weir_message *m) noexcept {
                 auto *me = static_cast<own *>(c);
                 return me->call("handle_message", WEIR_MESSAGE_OK, WEIR_MESSAGE_FAILED,
                                 [&] { return me->f.handle_message(work, *m); });
             };
-        else if constexpr (requires(H &h, weir_work *w, weir_message &m) { h(w, m); })
+        else if constexpr (requires(H & h, weir_work * w, weir_message & m) { h(w, m); })
             o.processors.handle_message = [](void *c, weir_work *work, weir_message *m) noexcept {
                 auto *me = static_cast<own *>(c);
                 return me->call("handle_message", WEIR_MESSAGE_OK, WEIR_MESSAGE_FAILED,
                                 [&] { return me->f(work, *m); });
             };
-        if constexpr (requires(H &h, span m) { h.prepare(m); })
+        if constexpr (requires(H & h, span m) { h.prepare(m); })
             o.processors.prepare = [](void *c, weir_message *m, size_t count) noexcept {
                 auto *me = static_cast<own *>(c);
                 me->call("prepare", 0, 0, [&] { me->f.prepare(span(m, count)); });
             };
-        if constexpr (requires(H &h, span m) { h.handle_failed(m); })
+        if constexpr (requires(H & h, span m) { h.handle_failed(m); })
             o.handle_failed = [](void *c, weir_message *m, size_t count) noexcept {
                 auto *me = static_cast<own *>(c);
                 me->call("handle_failed", 0, 0, [&] { me->f.handle_failed(span(m, count)); });
             };
-        if constexpr (requires(H &h, const weir_telemetry &t) { h.observe(t); })
+        if constexpr (requires(H & h, const weir_telemetry &t) { h.observe(t); })
             o.observe = [](void *c, const weir_telemetry *telemetry) noexcept {
                 auto *me = static_cast<own *>(c);
                 me->call("observe", 0, 0, [&] { me->f.observe(*telemetry); });
             };
-        if constexpr (requires(H &h, span m, const weir_batch_info &b) { h.handle_batch(m, b); })
+        if constexpr (requires(H & h, span m, const weir_batch_info &b) { h.handle_batch(m, b); })
             for (weir_pipeline_batcher &batcher : batchers)
                 if (batcher.handle_batch == nullptr && batcher.sink == nullptr)
                     batcher.handle_batch = [](void *c, weir_message *m, size_t count,
                                               const weir_batch_info *info) noexcept {
                         auto *me = static_cast<own *>(c);
-                        return me->call(
-                            "handle_batch", WEIR_MESSAGE_OK, WEIR_MESSAGE_FAILED,
-                            [&] { return me->f.handle_batch(span(m, count), *info); });
+                        return me->call("handle_batch", WEIR_MESSAGE_OK, WEIR_MESSAGE_FAILED,
+                                        [&] { return me->f.handle_batch(span(m, count), *info); });
                     };
     }
 };

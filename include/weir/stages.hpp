@@ -131,19 +131,13 @@ template <> class self<void> {
 template <typename Out> class self : public self<void> {
   public:
     using self<void>::self;
-    void emit(const Out &event) const
-        requires std::is_trivially_copyable_v<Out>
-    {
+    void emit(const Out &event) const requires std::is_trivially_copyable_v<Out> {
         check(weir_emit(*this, &event, 1));
     }
-    void emit(std::span<const Out> events) const
-        requires std::is_trivially_copyable_v<Out>
-    {
+    void emit(std::span<const Out> events) const requires std::is_trivially_copyable_v<Out> {
         check(weir_emit(*this, events.data(), events.size()));
     }
-    void emit(Out &&event) const
-        requires(!std::is_trivially_copyable_v<Out>)
-    {
+    void emit(Out &&event) const requires(!std::is_trivially_copyable_v<Out>) {
         cell<Out> moved;
         new (moved.bytes) Out(std::move(event));
         const weir_status status = weir_emit(*this, moved.bytes, 1);
@@ -151,9 +145,7 @@ template <typename Out> class self : public self<void> {
         check(status);
     }
     /* Room for up to `want` events, one at least, to be written; then commit. */
-    std::span<Out> room(size_t want) const
-        requires std::is_trivially_copyable_v<Out>
-    {
+    std::span<Out> room(size_t want) const requires std::is_trivially_copyable_v<Out> {
         const weir_room room = weir_reserve(*this, want);
         if (room.events == nullptr) check(WEIR_NO_MEMORY);
         return {static_cast<Out *>(room.events), room.count};
@@ -184,13 +176,16 @@ template <typename Say> weir_reason caught(Say &&say) noexcept {
 template <typename F>
 auto contained(weir_stage *stage, const char *where, F &&call) noexcept -> weir_verdict {
     try {
-        if constexpr (!std::is_void_v<decltype(call())>) return call();
-        else return call(), WEIR_CONTINUE;
+        if constexpr (!std::is_void_v<decltype(call())>)
+            return call();
+        else
+            return call(), WEIR_CONTINUE;
     } catch (...) {
         return weir_stop_with(stage, caught([&](const char *what) {
-            weir_log(weir_stage_runtime(stage), WEIR_LOG_ERROR, "stage %s: %s threw: %s",
-                     weir_stage_name(stage), where, what);
-        }));
+                                  weir_log(weir_stage_runtime(stage), WEIR_LOG_ERROR,
+                                           "stage %s: %s threw: %s", weir_stage_name(stage), where,
+                                           what);
+                              }));
     }
 }
 
@@ -213,7 +208,7 @@ template <typename S> struct stage_of {
         return *std::launder(static_cast<S *>(weir_state(stage)));
     }
     static void end(weir_stage *stage, weir_reason reason) noexcept {
-        if constexpr (requires(S &s, me m) { s.terminate(m, reason); })
+        if constexpr (requires(S & s, me m) { s.terminate(m, reason); })
             contained(stage, "terminate", [&] { at(stage).terminate(me(stage), reason); });
         at(stage).~S();
     }
@@ -222,11 +217,11 @@ template <typename S> struct stage_of {
 };
 
 /* Such a callback, where S has a function for it. */
-#define WEIR_CALLED(name, parameters, given)                                       \
-    if constexpr (requires parameters { at(stage).name given; })                   \
-        o.on.name = [] parameters noexcept -> weir_verdict {                       \
-            return contained(stage, #name, [&] { return at(stage).name given; });  \
-        }
+#define WEIR_CALLED(name, parameters, given)                                  \
+    if constexpr (requires parameters { at(stage).name given; })              \
+    o.on.name = [] parameters noexcept -> weir_verdict {                      \
+        return contained(stage, #name, [&] { return at(stage).name given; }); \
+    }
 #define WEIR_MEMORY (std::span(static_cast<const std::byte *>(message), bytes))
 template <typename S> weir_stage_options stage_of<S>::complete(weir_stage_options o) noexcept {
     static_assert(!std::is_void_v<takes> || !std::is_void_v<emits>, "it takes, or emits, or both");
@@ -251,10 +246,10 @@ template <typename S> weir_stage_options stage_of<S>::complete(weir_stage_option
     WEIR_CALLED(handle_demand, (weir_stage * stage, uint64_t demand), (me(stage), demand));
     WEIR_CALLED(handle_drain, (weir_stage * stage), (me(stage)));
     WEIR_CALLED(handle_end, (weir_stage * stage), (me(stage)));
-    WEIR_CALLED(handle_cancel,
-                (weir_stage * stage, const weir_peer *peer, weir_cancel_cause cause,
-                 weir_reason reason),
-                (me(stage), *peer, cause, reason));
+    WEIR_CALLED(
+        handle_cancel,
+        (weir_stage * stage, const weir_peer *peer, weir_cancel_cause cause, weir_reason reason),
+        (me(stage), *peer, cause, reason));
     WEIR_CALLED(handle_call,
                 (weir_stage * stage, weir_from from, const void *message, size_t bytes),
                 (me(stage), from, WEIR_MEMORY));
@@ -266,14 +261,14 @@ template <typename S> weir_stage_options stage_of<S>::complete(weir_stage_option
                 (me(stage), who, reason));
     WEIR_CALLED(handle_mark, (weir_stage * stage, const weir_peer *from, const weir_mark *mark),
                 (me(stage), *from, *mark));
-    if constexpr (requires(S &s, me m, const weir_peer &peer) { s.handle_subscribe(m, peer); })
+    if constexpr (requires(S & s, me m, const weir_peer &peer) { s.handle_subscribe(m, peer); })
         o.on.handle_subscribe = [](weir_stage *stage, const weir_peer *peer) noexcept {
             weir_subscribe_verdict verdict = WEIR_SUBSCRIBE_STOP;
             contained(stage, "handle_subscribe",
                       [&] { verdict = at(stage).handle_subscribe(me(stage), *peer); });
             return verdict;
         };
-    if constexpr (requires(S &s, me m, weir_discard why) { s.discarded(m, uint64_t(1), why); })
+    if constexpr (requires(S & s, me m, weir_discard why) { s.discarded(m, uint64_t(1), why); })
         o.on.discarded = [](weir_stage *stage, uint64_t count, weir_discard why) noexcept {
             contained(stage, "discarded", [&] { at(stage).discarded(me(stage), count, why); });
         };
@@ -350,8 +345,10 @@ template <typename In, typename Out, typename F> struct handling {
     using emits = Out;
     F f;
     auto handle_events(self<Out> me, std::span<const In> batch) {
-        if constexpr (std::is_invocable_v<F &, self<Out>, std::span<const In>>) return f(me, batch);
-        else return f(batch);
+        if constexpr (std::is_invocable_v<F &, self<Out>, std::span<const In>>)
+            return f(me, batch);
+        else
+            return f(batch);
     }
 };
 

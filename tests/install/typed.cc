@@ -177,8 +177,10 @@ void thrown(int by, weir_reason wanted, const char *said) {
         long sum = 0;
         const weir_ref numbers = weir::start(runtime, counting(1000000000));
         const weir_ref add = weir::start(runtime, adder{&sum, counted(1), by == 0 ? 50 : -1});
-        if (by == 0) subscribe(runtime, add, numbers, {.cancel = WEIR_TEMPORARY});
-        else weir::check(weir_cast(runtime, add, "xyz", static_cast<size_t>(by)));
+        if (by == 0)
+            subscribe(runtime, add, numbers, {.cancel = WEIR_TEMPORARY});
+        else
+            weir::check(weir_cast(runtime, add, "xyz", static_cast<size_t>(by)));
         weir::check(weir_on_end(
             runtime, add,
             [](void *to, weir_ref, weir_reason why) { *static_cast<weir_reason *>(to) = why; },
@@ -221,18 +223,18 @@ void owned_events() {
     std::vector<owned> taken;
     {
         weir::runtime runtime(stepped());
-        const weir_ref make = weir::start(
-            runtime, weir::producer<owned>([next = 0](auto self, uint64_t) mutable {
-                for (int i = 0; i < 1000; i++) self.emit(owned(new counted(next++)));
-                return next < 10000 ? WEIR_CONTINUE : WEIR_FINISH;
-            }),
-            {.buffer_size = 100});
+        const weir_ref make =
+            weir::start(runtime, weir::producer<owned>([next = 0](auto self, uint64_t) mutable {
+                            for (int i = 0; i < 1000; i++) self.emit(owned(new counted(next++)));
+                            return next < 10000 ? WEIR_CONTINUE : WEIR_FINISH;
+                        }),
+                        {.buffer_size = 100});
         const weir_ref take = weir::start(
             runtime, weir::consumer<owned>([&](auto self, std::span<const owned> batch) {
                 for (size_t i = 0; i < batch.size(); i++)
-                    if (batch[i]->number % 3 == 0)
-                        taken.push_back(self.template take<owned>(i));
-                if (!taken.empty() && taken.back()->number > 9000) throw std::runtime_error("enough");
+                    if (batch[i]->number % 3 == 0) taken.push_back(self.template take<owned>(i));
+                if (!taken.empty() && taken.back()->number > 9000)
+                    throw std::runtime_error("enough");
             }));
         subscribe(runtime, take, make, {.max_demand = 10});
         weir_runtime_run(runtime, WEIR_FOREVER);
@@ -288,10 +290,10 @@ void pools() {
                 weir::check(weir::emit(task, owned(new counted(k->number + 7))));
             },
             {.threads = 1});
-        const weir_ref add = weir::start(
-            runtime, weir::consumer<owned>([&](std::span<const owned> batch) {
-                for (const owned &one : batch) sum += one->number;
-            }));
+        const weir_ref add =
+            weir::start(runtime, weir::consumer<owned>([&](std::span<const owned> batch) {
+                            for (const owned &one : batch) sum += one->number;
+                        }));
         const weir_ref row[] = {numbers, pool.stage(), add};
         weir::check(weir_chain(runtime, row, 3));
         weir::check(weir_runtime_run(runtime, WEIR_FOREVER));
@@ -311,7 +313,8 @@ struct shipper {
     void handle_batch(std::span<weir_message> messages, const weir_batch_info &batch) {
         for (weir_message &message : messages) {
             if (weir::view(message.data) == "worse") throw 3;
-            *stored += std::string(batch.batcher) + ":" + std::string(weir::view(message.data)) + " ";
+            *stored +=
+                std::string(batch.batcher) + ":" + std::string(weir::view(message.data)) + " ";
         }
     }
     void handle_failed(std::span<weir_message> messages) {
@@ -361,11 +364,10 @@ void closed_too_early() {
         weir::runtime runtime(stepped());
         auto pool = std::make_unique<weir::pool<long>>(
             runtime, [](const long &, weir_task *) {}, weir_pool_options{.threads = WEIR_NONE});
-        const weir_ref closer = weir::start(
-            runtime, weir::producer<long>([&](auto, uint64_t) {
-                pool.reset();
-                return WEIR_STOP;
-            }));
+        const weir_ref closer = weir::start(runtime, weir::producer<long>([&](auto, uint64_t) {
+                                                pool.reset();
+                                                return WEIR_STOP;
+                                            }));
         long sum = 0;
         subscribe(runtime, weir::start(runtime, adder{&sum, counted(1)}), closer);
         weir_runtime_settle(runtime, WEIR_FOREVER);
