@@ -287,8 +287,8 @@ size_t weir_runtime_stages(const weir_runtime *runtime);
 const char *weir_runtime_allocator(const weir_runtime *runtime);
 
 /*
- * Has the runtime's log say a line, cut off behind 511 bytes: for what is built upon weir, a binding
- * say, and for callbacks that have nowhere else to say it.
+ * Has the runtime's log say a line, cut off behind 511 bytes: for what is built upon weir, a
+ * binding say, and for callbacks that have nowhere else to say it.
  * Arguments  level: one of the three; with another nothing is logged (weir_refusal).
  *            format: as printf's.
  * Cost       what the log takes; it may be called on several threads at once.

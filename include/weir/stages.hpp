@@ -2,8 +2,8 @@
  * weir for C++20: stages are objects, or lambdas, and events have types.
  * SPDX-License-Identifier: Apache-2.0
  *
- *   auto numbers = weir::start(runtime, weir::producer<long>([next = 0L](auto self, uint64_t wanted)
- *       mutable { while (wanted-- > 0) self.emit(next++); }));
+ *   auto numbers = weir::start(runtime, weir::producer<long>(
+ *       [next = 0L](auto self, uint64_t n) mutable { while (n-- > 0) self.emit(next++); }));
  *   weir::start(runtime, weir::consumer<long>([&](std::span<const long> batch) { ... }),
  *               {.subscribe_to = &from, .subscribe_count = 1});
  *

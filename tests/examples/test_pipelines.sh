@@ -8,8 +8,8 @@
 # begun again each time, and ended when the last line is stored; then what it has stored is what the
 # log has, when doubles are left out.  One whose checkpoint is none ends by itself.
 #
-# Usage: test_pipelines.sh FOLDER, where FOLDER holds orders, rate_limited and log_shipper (and perhaps
-# log_shipper_cpp).
+# Usage: test_pipelines.sh FOLDER, where FOLDER holds orders, rate_limited and log_shipper; perhaps
+# log_shipper_cpp, too.
 set -u
 programs=$(realpath "$1")
 failures=0

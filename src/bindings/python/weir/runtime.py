@@ -21,7 +21,7 @@ class Format:
     def __init__(self, format):
         self.code = "B" if isinstance(format, int) else format
         self.bytes = format if isinstance(format, int) else struct.calcsize(format)
-        memoryview(b"\0" * max(self.bytes, 1)).cast(self.code)  # ValueError: it is no such character
+        memoryview(b"\0" * max(self.bytes, 1)).cast(self.code)  # ValueError: no such character
         if isinstance(format, str) and len(format) != 1:
             raise ValueError(f"format must be one character, or a number of bytes, got {format!r}")
         self.per_event = self.bytes // struct.calcsize(self.code)
@@ -52,7 +52,8 @@ class Lent:
                 raise
         self.views = self.view = None
         if not silently and sys.getrefcount(self.below) > 2 and self.below != b"":
-            raise BufferError("a view of events was kept, which are gone now: copy what is to last")
+            raise BufferError("a view of events was kept, which are gone now: "
+                              "copy what is to last")
 
 
 class Refs:
@@ -280,7 +281,8 @@ class Runtime:
                        next=self.refs.keep(ffi.callback("weir_made(void *, weir_room)", next_)),
                        error_reason=lib.WEIR_REASON_EXCEPTION)
         ref = ffi.new("weir_ref *")
-        check(lib.weir_iterator_start(self.handle, ffi.new("weir_iterator_options *", options), ref))
+        check(lib.weir_iterator_start(self.handle, ffi.new("weir_iterator_options *", options),
+                                      ref))
         stage.ref = ref[0]
         return self.refs.keep(stage)
 
