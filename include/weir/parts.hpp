@@ -62,16 +62,16 @@ template <typename T> class port : public pusher<T, weir_port, weir_port_push> {
 template <typename T> class inlet : public pusher<T, weir_inlet, weir_inlet_push> {
   public:
     inlet() noexcept = default;
-    explicit inlet(weir_runtime *runtime, const weir_inlet_options &options = {}) {
-        check(open(runtime, options, *this));
+    explicit inlet(weir_runtime *in, const weir_inlet_options &options = {}) {
+        check(open(in, options, *this));
     }
-    [[nodiscard]] static weir_status open(weir_runtime *runtime, weir_inlet_options options,
+    [[nodiscard]] static weir_status open(weir_runtime *in, weir_inlet_options options,
                                           inlet &out) noexcept {
         weir_inlet *made = nullptr;
         weir_ref stage = {0};
         options.event_bytes = sizeof(T);
         if (options.type == nullptr) options.type = type_of<T>();
-        const weir_status status = weir_inlet_open(runtime, &options, &made, &stage);
+        const weir_status status = weir_inlet_open(in, &options, &made, &stage);
         if (status != WEIR_OK) return status;
         static_cast<handle<weir_inlet> &>(out) = handle<weir_inlet>(made);
         out.stage_ = stage;
@@ -91,11 +91,11 @@ template <typename T> class inlet : public pusher<T, weir_inlet, weir_inlet_push
 template <typename T> class stream : public handle<weir_stream> {
   public:
     stream() noexcept = default;
-    stream(weir_runtime *runtime, weir_ref producer, const weir_stream_options &options = {}) {
-        check(open(runtime, producer, options, *this));
+    stream(weir_runtime *in, weir_ref producer, const weir_stream_options &options = {}) {
+        check(open(in, producer, options, *this));
     }
     /* Of no producer ({0}) reads what options.subscribe_to names. */
-    [[nodiscard]] static weir_status open(weir_runtime *runtime, weir_ref producer,
+    [[nodiscard]] static weir_status open(weir_runtime *in, weir_ref producer,
                                           weir_stream_options options, stream &out) noexcept {
         weir_stream *made = nullptr;
         weir_subscribe_to to = {};
@@ -103,15 +103,15 @@ template <typename T> class stream : public handle<weir_stream> {
         to.producer = producer;
         options.event_bytes = sizeof(T);
         if (producer.bits != 0) options.subscribe_to = &to, options.subscribe_count = 1;
-        const weir_status status = weir_stream_open(runtime, &options, &made);
+        const weir_status status = weir_stream_open(in, &options, &made);
         if (status == WEIR_OK) static_cast<handle<weir_stream> &>(out) = handle<weir_stream>(made);
         return status;
     }
     /* Events where they lie, until the next call; none: TIMEOUT, END or AT_MARK. */
     std::span<const T> batch(uint64_t timeout_ns = WEIR_FOREVER, size_t most = 0) {
-        const weir_batch batch = weir_stream_batch(*this, most, timeout_ns, &status_);
+        const weir_batch got = weir_stream_batch(*this, most, timeout_ns, &status_);
         check(status_);
-        return view<T>(batch);
+        return view<T>(got);
     }
     /* Takes the next event, which is moved to *out. */
     [[nodiscard]] weir_status take(T &out, uint64_t timeout_ns = WEIR_FOREVER) {
@@ -166,27 +166,26 @@ template <typename T> class stream : public handle<weir_stream> {
 
 template <typename F> struct kept {
     F f;
-    weir_runtime *runtime;
+    weir_runtime *where;
     std::string name;
     std::atomic<uint64_t> thrown{0};
 
-    kept(F of, weir_runtime *in, const char *called)
-        : f(std::move(of)), runtime(in), name(called) {}
+    kept(F of, weir_runtime *in, const char *called) : f(std::move(of)), where(in), name(called) {}
 
     /* Calls it; what a void one returns is `well`, and what is thrown is `ill`. */
     template <typename Result, typename Call>
-    Result call(const char *where, Result well, Result ill, Call &&call) noexcept {
+    Result call(const char *what, Result well, Result ill, Call &&body) noexcept {
         try {
-            if constexpr (!std::is_void_v<decltype(call())>)
-                return call();
+            if constexpr (!std::is_void_v<decltype(body())>)
+                return body();
             else
-                return call(), well;
+                return body(), well;
         } catch (...) {
             const uint64_t times = thrown.fetch_add(1, std::memory_order_relaxed) + 1;
-            caught([&](const char *what) {
+            caught([&](const char *said) {
                 if ((times & (times - 1)) == 0)
-                    weir_log(runtime, WEIR_LOG_ERROR, "%s: %s threw: %s (%llu in all)",
-                             name.c_str(), where, what, static_cast<unsigned long long>(times));
+                    weir_log(where, WEIR_LOG_ERROR, "%s: %s threw: %s (%llu in all)", name.c_str(),
+                             what, said, static_cast<unsigned long long>(times));
             });
             return ill;
         }
@@ -200,7 +199,7 @@ template <typename F> struct kept {
 template <typename In, typename Out = void> class pool : public handle<weir_pool> {
   public:
     pool() noexcept = default;
-    template <typename F> pool(weir_runtime *runtime, F task, weir_pool_options options = {}) {
+    template <typename F> pool(weir_runtime *in, F task, weir_pool_options options = {}) {
         static_assert(fits<In>());
         weir_pool_emits emits = options.emits != nullptr ? *options.emits : weir_pool_emits{};
         if constexpr (!std::is_void_v<Out>) {
@@ -208,17 +207,17 @@ template <typename In, typename Out = void> class pool : public handle<weir_pool
             if (emits.type == nullptr) emits.type = type_of<Out>();
             options.emits = &emits;
         }
-        auto own = std::make_shared<kept<F>>(std::move(task), runtime,
+        auto own = std::make_shared<kept<F>>(std::move(task), in,
                                              options.name != nullptr ? options.name : "pool");
         options.event_bytes = sizeof(In);
         options.context = own.get();
         options.task = [](void *context, const void *event, weir_task *self) noexcept {
-            auto *own = static_cast<kept<F> *>(context);
-            return own->call("task", WEIR_TASK_OK, WEIR_TASK_FAILED,
-                             [&] { return own->f(*static_cast<const In *>(event), self); });
+            auto *me = static_cast<kept<F> *>(context);
+            return me->call("task", WEIR_TASK_OK, WEIR_TASK_FAILED,
+                            [&] { return me->f(*static_cast<const In *>(event), self); });
         };
         weir_pool *made = nullptr;
-        check(weir_pool_open(runtime, &options, &made, &stage_));
+        check(weir_pool_open(in, &options, &made, &stage_));
         static_cast<handle<weir_pool> &>(*this) = handle<weir_pool>(made, std::move(own));
     }
     weir_ref stage() const noexcept {
@@ -253,13 +252,13 @@ class pipeline : public handle<weir_pipeline> {
   public:
     pipeline() noexcept = default;
     template <typename H>
-    pipeline(weir_runtime *runtime, H handlers, const weir_pipeline_options &options) {
-        check(open(runtime, std::move(handlers), options, *this));
+    pipeline(weir_runtime *in, H handlers, const weir_pipeline_options &options) {
+        check(open(in, std::move(handlers), options, *this));
     }
     template <typename H>
-    [[nodiscard]] static weir_status open(weir_runtime *runtime, H handlers,
+    [[nodiscard]] static weir_status open(weir_runtime *in, H handlers,
                                           weir_pipeline_options options, pipeline &out) {
-        auto own = std::make_shared<kept<H>>(std::move(handlers), runtime,
+        auto own = std::make_shared<kept<H>>(std::move(handlers), in,
                                              options.name != nullptr ? options.name : "pipeline");
         std::vector<weir_pipeline_batcher> batchers(options.batchers,
                                                     options.batchers + options.batcher_count);
@@ -267,7 +266,7 @@ class pipeline : public handle<weir_pipeline> {
         options.context = own.get();
         options.batchers = batchers.data();
         weir_pipeline *made = nullptr;
-        const weir_status status = weir_pipeline_open(runtime, &options, &made);
+        const weir_status status = weir_pipeline_open(in, &options, &made);
         if (status == WEIR_OK)
             static_cast<handle<weir_pipeline> &>(out) = handle<weir_pipeline>(made, std::move(own));
         return status;
@@ -277,43 +276,43 @@ class pipeline : public handle<weir_pipeline> {
     template <typename H>
     static void complete(weir_pipeline_options &o,
                          std::vector<weir_pipeline_batcher> &batchers) noexcept {
-        using own = kept<H>;
-        using span = std::span<weir_message>;
+        using keeper = kept<H>;
+        using rows = std::span<weir_message>;
         if constexpr (requires(H & h, weir_work * w, weir_message & m) { h.handle_message(w, m); })
             o.processors.handle_message = [](void *c, weir_work *work, weir_message *m) noexcept {
-                auto *me = static_cast<own *>(c);
+                auto *me = static_cast<keeper *>(c);
                 return me->call("handle_message", WEIR_MESSAGE_OK, WEIR_MESSAGE_FAILED,
                                 [&] { return me->f.handle_message(work, *m); });
             };
         else if constexpr (requires(H & h, weir_work * w, weir_message & m) { h(w, m); })
             o.processors.handle_message = [](void *c, weir_work *work, weir_message *m) noexcept {
-                auto *me = static_cast<own *>(c);
+                auto *me = static_cast<keeper *>(c);
                 return me->call("handle_message", WEIR_MESSAGE_OK, WEIR_MESSAGE_FAILED,
                                 [&] { return me->f(work, *m); });
             };
-        if constexpr (requires(H & h, span m) { h.prepare(m); })
+        if constexpr (requires(H & h, rows m) { h.prepare(m); })
             o.processors.prepare = [](void *c, weir_message *m, size_t count) noexcept {
-                auto *me = static_cast<own *>(c);
-                me->call("prepare", 0, 0, [&] { me->f.prepare(span(m, count)); });
+                auto *me = static_cast<keeper *>(c);
+                me->call("prepare", 0, 0, [&] { me->f.prepare(rows(m, count)); });
             };
-        if constexpr (requires(H & h, span m) { h.handle_failed(m); })
+        if constexpr (requires(H & h, rows m) { h.handle_failed(m); })
             o.handle_failed = [](void *c, weir_message *m, size_t count) noexcept {
-                auto *me = static_cast<own *>(c);
-                me->call("handle_failed", 0, 0, [&] { me->f.handle_failed(span(m, count)); });
+                auto *me = static_cast<keeper *>(c);
+                me->call("handle_failed", 0, 0, [&] { me->f.handle_failed(rows(m, count)); });
             };
         if constexpr (requires(H & h, const weir_telemetry &t) { h.observe(t); })
             o.observe = [](void *c, const weir_telemetry *telemetry) noexcept {
-                auto *me = static_cast<own *>(c);
+                auto *me = static_cast<keeper *>(c);
                 me->call("observe", 0, 0, [&] { me->f.observe(*telemetry); });
             };
-        if constexpr (requires(H & h, span m, const weir_batch_info &b) { h.handle_batch(m, b); })
+        if constexpr (requires(H & h, rows m, const weir_batch_info &b) { h.handle_batch(m, b); })
             for (weir_pipeline_batcher &batcher : batchers)
                 if (batcher.handle_batch == nullptr && batcher.sink == nullptr)
                     batcher.handle_batch = [](void *c, weir_message *m, size_t count,
                                               const weir_batch_info *info) noexcept {
-                        auto *me = static_cast<own *>(c);
+                        auto *me = static_cast<keeper *>(c);
                         return me->call("handle_batch", WEIR_MESSAGE_OK, WEIR_MESSAGE_FAILED,
-                                        [&] { return me->f.handle_batch(span(m, count), *info); });
+                                        [&] { return me->f.handle_batch(rows(m, count), *info); });
                     };
     }
 };

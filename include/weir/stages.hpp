@@ -146,9 +146,9 @@ template <typename Out> class self : public self<void> {
     }
     /* Room for up to `want` events, one at least, to be written; then commit. */
     std::span<Out> room(size_t want) const requires std::is_trivially_copyable_v<Out> {
-        const weir_room room = weir_reserve(*this, want);
-        if (room.events == nullptr) check(WEIR_NO_MEMORY);
-        return {static_cast<Out *>(room.events), room.count};
+        const weir_room got = weir_reserve(*this, want);
+        if (got.events == nullptr) check(WEIR_NO_MEMORY);
+        return {static_cast<Out *>(got.events), got.count};
     }
     void commit(size_t count) const {
         check(weir_commit(*this, count));
@@ -296,18 +296,18 @@ weir_verdict begin(weir_stage *stage, void *argument) noexcept {
 /* Starts a stage: *out receives its reference.  `object` is moved from, unless it is refused
  * before its init. */
 template <typename S>
-[[nodiscard]] weir_status start(weir_runtime *runtime, S &&object, weir_stage_options options,
+[[nodiscard]] weir_status start(weir_runtime *in, S &&object, weir_stage_options options,
                                 weir_ref *out) noexcept {
     static_assert(!std::is_lvalue_reference_v<S>, "a stage is moved: say std::move");
     options = stage_of<S>::complete(options);
     options.on.init = begin<S, S &&>;
     options.argument = &object;
-    return weir_stage_start(runtime, &options, out);
+    return weir_stage_start(in, &options, out);
 }
 template <typename S>
-weir_ref start(weir_runtime *runtime, S &&object, const weir_stage_options &options = {}) {
+weir_ref start(weir_runtime *in, S &&object, const weir_stage_options &options = {}) {
     weir_ref out = {0};
-    check(start(runtime, std::forward<S>(object), options, &out));
+    check(start(in, std::forward<S>(object), options, &out));
     return out;
 }
 

@@ -160,7 +160,7 @@ void refused() {
     EXPECT(first.own.number == 1); /* not moved from */
     try {
         weir::start(runtime, std::move(first), {.worker = WEIR_WORKER(99)});
-        EXPECT(!"thrown");
+        EXPECT(false);
     } catch (const weir::error &e) {
         EXPECT(e.status() == WEIR_INVALID);
         EXPECT(std::string(e.what()).find("WEIR_INVALID: ") == 0);

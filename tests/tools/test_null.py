@@ -20,12 +20,13 @@ def declarations(text):
     """Each function's name and arguments; types, macros and comments are taken out."""
     text = re.sub(r"/\*.*?\*/", " ", text, flags=re.DOTALL)
     text = re.sub(r"(?m)^[ \t]*#(?:.*\\\n)*.*$", " ", text)
+    text = re.sub(r"__attribute__\(\(.*\)\)", " ", text)
     text = text.replace('extern "C" {', " ")
     before = None
     while before != text:
         before, text = text, re.sub(r"\{[^{}]*\}", " ", text)
     text = re.sub(r"\btypedef\b[^;]*;", " ", text)
-    for found in re.finditer(r"\b(weir_\w+)\(([^();]*)\);", text):
+    for found in re.finditer(r"\b(weir_\w+)\(([^();]*)\)\s*;", text):
         yield found.group(1), found.group(2)
 
 

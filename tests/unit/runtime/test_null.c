@@ -33,6 +33,7 @@ static void of_runtimes(void) {
     HARMLESS(weir_runtime_workers, runtime, weir_runtime_workers(NULL) == 0);
     HARMLESS(weir_runtime_stages, runtime, weir_runtime_stages(NULL) == 0);
     HARMLESS(weir_runtime_allocator, runtime, strcmp(weir_runtime_allocator(NULL), "") == 0);
+    REFUSED(weir_refuse, format, weir_refuse(WEIR_INVALID, NULL));
     HARMLESS(weir_log, runtime, (weir_log(NULL, WEIR_LOG_INFO, "-"), true));
     HARMLESS(weir_log, format, (weir_log(runtime, WEIR_LOG_INFO, NULL), true));
     HARMLESS(weir_runtime_now, runtime, weir_runtime_now(NULL) == 0);

@@ -74,7 +74,8 @@ class Out:
     """What a stage's function emits by, and asks about its batch; valid until it returns."""
 
     def __init__(self, emits):
-        self._emits, self._stage, self._batch, self._takes, self._views = emits, NULL, None, None, []
+        self._emits, self._takes, self._views = emits, None, []
+        self._stage, self._batch = NULL, None
 
     def _lend(self, lent):
         self._views.append(lent)
