@@ -69,14 +69,14 @@ class Stages(unittest.TestCase):
     def test_records_and_their_place(self):
         places = []
         with weir.Runtime(workers=1) as runtime:
-            lines = runtime.source((b"%07d\n" % n for n in range(100)), emits=8)
+            lines = runtime.source((b"%063d\n" % n for n in range(100)), emits=64)  # not small
             first = runtime.stage(lambda batch, out: (places.append(address(batch)), out.forward())
                                   and None, lines)
             got = []
             runtime.sink(lambda batch: (places.append(address(batch)), got.append(bytes(batch)))
                          and None, first)
             runtime.run(60)
-        self.assertEqual(b"".join(got), b"".join(b"%07d\n" % n for n in range(100)))
+        self.assertEqual(b"".join(got), b"".join(b"%063d\n" % n for n in range(100)))
         self.assertEqual(places[0], places[1])  # no copy was made
 
     def test_numpy_shares_the_memory(self):
@@ -121,8 +121,9 @@ class Raised(unittest.TestCase):
         taken = []
         with quiet(), weir.Runtime(workers=1) as runtime:
             source = runtime.source(items(), emits="q")
-            runtime.sink(taken.extend, source)
+            sink = runtime.sink(taken.extend, source)
             self.assertEqual(source.wait(60), "exception")
+            self.assertEqual(sink.wait(60), "exception")  # behind what it was sent
             self.assertIsInstance(source.exception, RuntimeError)
         self.assertEqual(taken, [1, 2])
 
