@@ -333,6 +333,20 @@ size_t weir_runtime_stages(const weir_runtime *runtime);
 /* Where memory comes from: "jemalloc", "libc", "user" or "pages" (weir_memory_options). */
 const char *weir_runtime_allocator(const weir_runtime *runtime);
 
+/*
+ * Has the runtime's log say a line, cut off behind 511 bytes: for what is built upon weir, a
+ * binding say, and for callbacks that have nowhere else to say it.
+ * Arguments  level: one of the three; with another nothing is logged (weir_refusal).
+ *            format: as printf's.
+ * Cost       what the log takes; it may be called on several threads at once.
+ * Threads    any, also inside callbacks.
+ */
+void weir_log(weir_runtime *runtime, weir_log_level level, const char *format, ...)
+#ifdef __GNUC__
+    __attribute__((format(printf, 3, 4)))
+#endif
+    ;
+
 /* Nanoseconds since some fixed moment; in SIMULATED mode, virtual: from 0 to 2^63 - 1, where
  * it stays.  It never goes back.  Threads: any. */
 uint64_t weir_runtime_now(const weir_runtime *runtime);

@@ -98,6 +98,7 @@ typedef struct weir_token {
     X(UNKNOWN_PARTITION, 9, "unknown_partition")       \
     X(PARTITION_TAKEN, 10, "partition_taken")          \
     X(BAD_OPTIONS, 11, "bad_options")                  \
+    X(EXCEPTION, 12, "exception")                      \
     X(USER, 256, "user")
 
 typedef enum weir_reason {

@@ -16,15 +16,17 @@
  *                                         {.kind = WEIR_CONSUMER, ...}}, stages));
  *   weir_must(weir_chain(runtime, stages, 3));
  *
- * Everything else is as in C, from weir.h.  The connectors' functions are here where their headers
+ * Everything else is as in C, from weir.h; handles that close, stages that are objects or lambdas,
+ * typed events and contained exceptions are in the headers that this one includes at its end, and
+ * docs/languages.md shows them.  The connectors' functions are here where their headers
  * are (nats.h, redis.h, kafka.h); a program that calls them links weir::nats and so on.
  *
  * Designated initializers of C++20 follow the order in which the members are declared, and
  * say .on = {.init = f} for .on.init = f.  With -Wextra g++, and clang from 18 on, want a value
  * for every member, which is just what is not needed: say -Wno-missing-field-initializers, too.
  *
- * Callbacks are functions, or lambdas that capture nothing.  They are called from C, through
- * which no exception may pass: make them noexcept.
+ * Callbacks in options are functions, or lambdas that capture nothing.  They are called from C,
+ * through which no exception may pass: make them noexcept.  (Those of weir::start may throw.)
  */
 #ifndef WEIR_HPP
 #define WEIR_HPP
@@ -226,5 +228,8 @@ inline weir_status weir_kafka_sink_open(const weir_kafka_sink_options &options,
     return weir_kafka_sink_open(&options, out);
 }
 #endif
+
+#include <weir/handles.hpp>
+#include <weir/parts.hpp>
 
 #endif

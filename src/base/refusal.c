@@ -18,9 +18,8 @@ weir_status weir__refuse(weir_status status, const char *format, ...) {
     /* Written aside first: an argument may be the last refusal itself. */
     char fresh[WEIR__REFUSAL_BYTES];
     va_list arguments;
-    if (format == NULL) { /* weir_refuse is public */
-        weir__refuse_missing("format");
-        return status;
+    if (format == NULL) {
+        return weir__refuse(WEIR_INVALID, "format must not be NULL");
     }
     va_start(arguments, format);
     vsnprintf(fresh, sizeof fresh, format, arguments);

@@ -34,6 +34,22 @@ void weir__runtime_log(weir_runtime *runtime, weir_log_level level, const char *
     fprintf(stderr, "weir: %s: %s\n", levels[level], text);
 }
 
+void weir_log(weir_runtime *runtime, weir_log_level level, const char *format, ...) {
+    char text[512];
+    va_list arguments;
+    if (weir__missing(runtime, "runtime") || weir__missing(format, "format")) {
+        return;
+    }
+    if (level < WEIR_LOG_ERROR || level > WEIR_LOG_INFO) {
+        weir__refuse(WEIR_INVALID, "level must be 1 to 3, got %d", (int)level);
+        return;
+    }
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    weir__runtime_log(runtime, level, text);
+}
+
 struct weir__shown weir__host_name(const struct weir__host *host, weir_ref stage) {
     struct weir__shown shown;
     struct weir__label label;

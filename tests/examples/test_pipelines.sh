@@ -8,7 +8,8 @@
 # begun again each time, and ended when the last line is stored; then what it has stored is what the
 # log has, when doubles are left out.  One whose checkpoint is none ends by itself.
 #
-# Usage: test_pipelines.sh FOLDER, where FOLDER holds orders, rate_limited and log_shipper.
+# Usage: test_pipelines.sh FOLDER, where FOLDER holds orders, rate_limited and log_shipper; perhaps
+# log_shipper_cpp, too.
 set -u
 programs=$(realpath "$1")
 failures=0
@@ -26,6 +27,9 @@ expect() { # PROGRAM LINE
 expect orders "990 orders stored, 990 acknowledged, 10 given back"
 expect rate_limited "297 jobs done, 3 dead; every call counted: yes"
 expect log_shipper "4995 lines stored or left out, 5 dead"
+if [ -x "$programs/log_shipper_cpp" ]; then # with a C++ compiler, and no sanitizer
+    expect log_shipper_cpp "4995 lines stored or left out, 5 dead, 5 of them thrown"
+fi
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -27,7 +27,7 @@ def declarations(text):
     while before != text:
         before, text = text, re.sub(r"\{[^{}]*\}", " ", text)
     text = re.sub(r"\btypedef\b[^;]*;", " ", text)
-    for found in re.finditer(r"\b(weir_\w+)\(([^();]*)\);", text):
+    for found in re.finditer(r"\b(weir_\w+)\(([^();]*)\)\s*;", text):
         yield found.group(1), found.group(2)
 
 

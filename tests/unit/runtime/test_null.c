@@ -33,12 +33,14 @@ static void of_runtimes(void) {
     HARMLESS(weir_runtime_workers, runtime, weir_runtime_workers(NULL) == 0);
     HARMLESS(weir_runtime_stages, runtime, weir_runtime_stages(NULL) == 0);
     HARMLESS(weir_runtime_allocator, runtime, strcmp(weir_runtime_allocator(NULL), "") == 0);
+    REFUSED(weir_refuse, format, weir_refuse(WEIR_INVALID, NULL));
+    HARMLESS(weir_log, runtime, (weir_log(NULL, WEIR_LOG_INFO, "-"), true));
+    HARMLESS(weir_log, format, (weir_log(runtime, WEIR_LOG_INFO, NULL), true));
     HARMLESS(weir_runtime_now, runtime, weir_runtime_now(NULL) == 0);
     REFUSED(weir_runtime_accounts, runtime, weir_runtime_accounts(NULL, SOME));
     REFUSED(weir_runtime_accounts, out, weir_runtime_accounts(runtime, NULL));
     HARMLESS(weir_runtime_dropped, runtime, weir_runtime_dropped(NULL, WEIR_DISCARD_HANDLED) == 0);
     HARMLESS(weir_accounts_check, accounts, weir_accounts_check(NULL) != NULL);
-    HARMLESS(weir_refuse, format, weir_refuse(WEIR_FULL, NULL) == WEIR_FULL);
     REFUSED(weir_process_mask, signals, weir_process_mask(NULL));
 }
 
