@@ -17,47 +17,47 @@
 static struct {
     uint32_t lock;
     weir_runtime *first;
-} process;
+} opened;
 
 /* ---- the list ---------------------------------------------------------------- */
 
 void weir__forked_open(weir_runtime *runtime) {
     runtime->forks = weir__forks;
-    weir__lock(&process.lock);
-    runtime->next_open = process.first;
-    if (process.first != NULL) {
-        process.first->previous_open = runtime;
+    weir__lock(&opened.lock);
+    runtime->next_open = opened.first;
+    if (opened.first != NULL) {
+        opened.first->previous_open = runtime;
     }
-    process.first = runtime;
-    weir__unlock(&process.lock);
+    opened.first = runtime;
+    weir__unlock(&opened.lock);
 }
 
 void weir__forked_close(weir_runtime *runtime) {
-    weir__lock(&process.lock);
-    *(runtime->previous_open != NULL ? &runtime->previous_open->next_open : &process.first) =
+    weir__lock(&opened.lock);
+    *(runtime->previous_open != NULL ? &runtime->previous_open->next_open : &opened.first) =
         runtime->next_open;
     if (runtime->next_open != NULL) {
         runtime->next_open->previous_open = runtime->previous_open;
     }
-    weir__unlock(&process.lock);
+    weir__unlock(&opened.lock);
 }
 
 /* ---- around a fork ----------------------------------------------------------- */
 
 static void before_fork(void) {
-    weir__lock(&process.lock);
+    weir__lock(&opened.lock);
     weir__program_hold();
 }
 
 static void after_fork(void) {
     weir__program_let_go();
-    weir__unlock(&process.lock);
+    weir__unlock(&opened.lock);
 }
 
 /* A daemon's that opens its runtimes later is a process like any other. */
 static void in_child(void) {
     after_fork();
-    if (process.first == NULL) {
+    if (opened.first == NULL) {
         return;
     }
     weir__forks++;
@@ -66,13 +66,13 @@ static void in_child(void) {
     weir__starting = NULL;
     weir__pins_forget();
     weir__rates_forget();
-    for (weir_runtime *runtime = process.first; runtime != NULL; runtime = runtime->next_open) {
+    for (weir_runtime *runtime = opened.first; runtime != NULL; runtime = runtime->next_open) {
         weir__sheet_part(&runtime->sheet);
         weir__store_relaxed_u32(&runtime->quit, 1); /* a worker's copy, whose callback returns */
     }
 }
 
-WEIR__AT_START static void begin(void) {
+WEIR__AT_START static void heed_forks(void) {
     weir__fork_around(before_fork, after_fork, in_child);
 }
 

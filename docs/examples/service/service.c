@@ -8,6 +8,7 @@
  * all.  -s: each batch takes so long more.  SIGTERM or SIGINT ends it, and loses no record that it
  * has read; SIGUSR1 shows every stage, as `weir top PID` does when WEIR_COUNTERS=1 is set.
  */
+#define _POSIX_C_SOURCE 200809L /* getopt, sigwait */
 #include "service.h"
 
 #include <arpa/inet.h>

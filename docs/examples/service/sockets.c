@@ -6,6 +6,7 @@
  * does not take his answers, or waits for OWED_MOST of them; so what is kept for it is bounded.
  * While records are under way the stage holds a token, and so a drain waits for their answers.
  */
+#define _POSIX_C_SOURCE 200809L
 #include "service.h"
 
 #include <errno.h>
@@ -177,9 +178,9 @@ static void closed(weir_stage *self, int fd, void *context) {
 
 static weir_verdict accept_one(weir_stage *self, int listener, unsigned ready_for, void *context) {
     struct sockets *sockets = weir_state(self);
-    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    int fd;
     (void)ready_for, (void)context;
-    if (fd < 0) return WEIR_CONTINUE; /* it has gone already */
+    if (weir_poller_accept(self, listener, &fd) != WEIR_OK) return WEIR_CONTINUE;
     struct connection *connection = fd < FD_MOST ? calloc(1, sizeof *connection) : NULL;
     const weir_poller_watch watch = {
         .want = WEIR_POLL_READ, .ready = ready, .closed = closed, .context = connection};
@@ -210,12 +211,12 @@ weir_ref open_sockets(weir_runtime *runtime, int listener) {
                                                       .hash = for_totaller};
     const weir_stage_options stage = {.kind = WEIR_PRODUCER,
                                       .name = "sockets",
-                                      .type = weir_message_type(),
                                       .state_bytes = sizeof(struct sockets),
                                       .argument = &listener,
                                       .dispatcher = weir_partition_dispatcher(),
                                       .dispatcher_options = &by_key,
-                                      .on = {.init = begin, .handle_cast = answer_batch}};
+                                      .on = {.init = begin, .handle_cast = answer_batch},
+                                      .type = weir_message_type()};
     /* There are descriptors for more: accept must not find that there are none. */
     struct rlimit limit = {.rlim_cur = 1024};
     getrlimit(RLIMIT_NOFILE, &limit);

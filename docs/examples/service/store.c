@@ -2,10 +2,11 @@
  * weir's sink of files, but that it answers for what is on the disk.
  * SPDX-License-Identifier: Apache-2.0
  */
+#define _POSIX_C_SOURCE 200809L /* nanosleep */
 #include "service.h"
 
 #include <string.h>
-#include <unistd.h>
+#include <time.h>
 
 static weir_pulled open_store(void *context) {
     const struct store *store = context;
@@ -16,7 +17,9 @@ static weir_pulled write_batch(void *context, weir_message *messages, size_t cou
                                const weir_batch_info *batch) {
     const struct store *store = context;
     struct answer answers[BATCH];
-    if (store->slow_ms > 0) usleep(store->slow_ms * 1000);
+    nanosleep(&(struct timespec){.tv_sec = store->slow_ms / 1000,
+                                 .tv_nsec = store->slow_ms % 1000 * 1000000L},
+              NULL);
     weir_pulled pulled =
         weir_file_sink_table(store->file)->write(store->file, messages, count, batch);
     if (pulled != WEIR_PULLED) return pulled; /* it comes again */

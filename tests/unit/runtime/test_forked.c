@@ -58,6 +58,8 @@ static void of_starting(void) {
     FORKED(weir_retry_start(made.runtime, SOME, SOME));
     FORKED(weir_source_open(made.runtime, SOME, SOME, SOME));
     FORKED(weir_stage_start(made.runtime, SOME, SOME));
+    HARMLESS(weir_log(made.runtime, WEIR_LOG_INFO, "%s", ""));
+    FORKED(weir_poller_start(made.runtime, SOME, SOME));
     FORKED(weir_stream_open(made.runtime, SOME, SOME));
     FORKED(weir_supervisor_start(made.runtime, SOME, SOME));
     FORKED(weir_window_start(made.runtime, SOME, SOME));
@@ -138,10 +140,14 @@ static void of_stages(void) {
 }
 
 static void of_inlets(void) {
+    FORKED(weir_port_push_some(made.port, SOME, 1, SOME));
+    FORKED(weir_port_room_fd(made.port, SOME));
     FORKED(weir_port_push(made.port, SOME, 1, WEIR_FOREVER));
     FORKED(weir_port_push_mark(made.port, SOME, WEIR_FOREVER));
     HARMLESS(weir_port_waiting(made.port));
     HARMLESS(weir_port_close(made.port));
+    FORKED(weir_inlet_push_some(made.inlet, SOME, 1, SOME));
+    FORKED(weir_inlet_room_fd(made.inlet, SOME));
     FORKED(weir_inlet_push(made.inlet, SOME, 1, WEIR_FOREVER));
     FORKED(weir_inlet_push_mark(made.inlet, SOME, WEIR_FOREVER));
     HARMLESS(weir_inlet_waiting(made.inlet));

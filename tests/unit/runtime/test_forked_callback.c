@@ -53,6 +53,12 @@ static void of_oneself(weir_stage *self) {
     HARMLESS(weir_message_set(self, SOME, SOME, 1));
     HARMLESS(weir_message_room(self, SOME, 1));
     HARMLESS(weir_message_ack(self, SOME));
+    FORKED(weir_poller_add(self, 0, SOME));
+    FORKED(weir_poller_accept(self, 0, SOME));
+    FORKED(weir_poller_want(self, 0, 0));
+    FORKED(weir_poller_close(self, 0));
+    FORKED(weir_poller_remove(self, 0));
+    HARMLESS(weir_poller_count(self));
     FORKED(weir_monitor_stage(self, other, SOME));
     FORKED(weir_demonitor(self, (weir_monitor){0}));
     FORKED(weir_emit_to(self, 1, SOME, 1));
