@@ -24,7 +24,9 @@
  * for what callbacks use must not go before they have ended.  Where waiting is of no use, inside
  * a callback (WRONG_THREAD), it tells as well, and leaves open what cannot be closed there.
  */
-#ifndef WEIR_HANDLES_HPP
+#ifndef WEIR_HPP
+#include <weir/weir.hpp> /* which includes this one, where its turn is */
+#elif !defined(WEIR_HANDLES_HPP)
 #define WEIR_HANDLES_HPP
 
 #include <atomic>
@@ -39,7 +41,6 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
-#include <weir/weir.hpp>
 
 namespace weir {
 

@@ -10,7 +10,9 @@
  *   all others                       has no effect
  * and its what() is in the log, the first time, the second, the fourth, the eighth and so on.
  */
-#ifndef WEIR_PARTS_HPP
+#ifndef WEIR_HPP
+#include <weir/weir.hpp> /* which includes this one, where its turn is */
+#elif !defined(WEIR_PARTS_HPP)
 #define WEIR_PARTS_HPP
 
 #include <iterator>

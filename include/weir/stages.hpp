@@ -27,7 +27,9 @@
  * WEIR_REASON_EXCEPTION, or NO_MEMORY for std::bad_alloc; its what() is in the log.  What
  * self's functions refuse they throw (weir::error).
  */
-#ifndef WEIR_STAGES_HPP
+#ifndef WEIR_HPP
+#include <weir/weir.hpp> /* which includes this one, where its turn is */
+#elif !defined(WEIR_STAGES_HPP)
 #define WEIR_STAGES_HPP
 
 #include <cstddef>
