@@ -38,8 +38,8 @@ static weir_status push_those(weir_inlet *inlet, const void *events, size_t coun
 
 weir_status weir_inlet_push_some(weir_inlet *inlet, const void *events, size_t count,
                                  size_t *taken) {
-    if (weir__missing(inlet, "inlet") || weir__missing(taken, "taken")) {
-        return WEIR_INVALID;
+    if (weir__inlet_unfit(inlet) || weir__missing(taken, "taken")) {
+        return weir__refused();
     }
     *taken = 0;
     struct weir__split split = {0};
@@ -74,8 +74,8 @@ weir_status weir__inlet_may_wait(const weir_inlet *inlet, const char *who) {
 }
 
 weir_status weir_inlet_room_fd(weir_inlet *inlet, int *out) {
-    if (weir__missing(inlet, "inlet") || weir__missing(out, "out")) {
-        return WEIR_INVALID;
+    if (weir__inlet_unfit(inlet) || weir__missing(out, "out")) {
+        return weir__refused();
     }
     weir_status status = weir__inlet_may_wait(inlet, "an inlet");
     bool open = weir__lamp_is_open(&inlet->room_lamp);

@@ -6,6 +6,7 @@
 
 #include "base/refusal.h"
 #include "base/reserved.h"
+#include "stage/unfit.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -19,7 +20,7 @@ static bool runs_here(const weir_stage *self) {
 }
 
 struct weir__poller *weir__poller_here(const weir_stage *self, const char *function) {
-    if (weir__missing(self, "self")) {
+    if (weir__self_unfit(self)) {
         return NULL;
     }
     if (!runs_here(self) || self->poller == NULL || self->poller->busy) {
@@ -31,7 +32,7 @@ struct weir__poller *weir__poller_here(const weir_stage *self, const char *funct
 }
 
 weir_status weir__poller_refused(const weir_stage *self) {
-    return self == NULL ? WEIR_INVALID : WEIR_WRONG_THREAD;
+    return weir__self_unfit(self) ? weir__refused() : WEIR_WRONG_THREAD;
 }
 
 static struct weir__polled_entry *entry_of(const struct weir__poller *poller, int fd) {
@@ -310,6 +311,6 @@ void weir__poller_close_all(struct weir__poller *poller) {
 }
 
 size_t weir_poller_count(const weir_stage *self) {
-    bool here = !weir__missing(self, "self") && runs_here(self) && self->poller != NULL;
+    bool here = !weir__self_unfit(self) && runs_here(self) && self->poller != NULL;
     return here ? self->poller->entries.count : 0;
 }

@@ -99,8 +99,8 @@ static weir_stage_options as_poller(const weir_stage_options *given, struct open
 
 weir_status weir_poller_start(weir_runtime *runtime, const weir_poller_options *options,
                               weir_ref *out) {
-    if (weir__missing(runtime, "runtime")) {
-        return WEIR_INVALID;
+    if (weir__unfit(runtime)) {
+        return weir__refused();
     }
     weir_status status = check_poller_options(options);
     if (status != WEIR_OK) {

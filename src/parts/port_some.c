@@ -37,8 +37,8 @@ void weir__port_refused_mark(weir_port *port) {
 }
 
 weir_status weir_port_push_some(weir_port *port, const void *events, size_t count, size_t *taken) {
-    if (weir__missing(port, "port") || weir__missing(taken, "taken")) {
-        return WEIR_INVALID;
+    if (weir__port_unfit(port) || weir__missing(taken, "taken")) {
+        return weir__refused();
     }
     *taken = 0;
     if (count == 0) {
@@ -65,8 +65,8 @@ weir_status weir_port_push_some(weir_port *port, const void *events, size_t coun
 }
 
 weir_status weir_port_room_fd(weir_port *port, int *out) {
-    if (weir__missing(port, "port") || weir__missing(out, "out")) {
-        return WEIR_INVALID;
+    if (weir__port_unfit(port) || weir__missing(out, "out")) {
+        return weir__refused();
     }
     weir_status status = weir__inlet_may_wait(port->inlet, "a port");
     bool open = weir__lamp_is_open(&port->room_lamp);

@@ -37,7 +37,7 @@ void weir__runtime_log(weir_runtime *runtime, weir_log_level level, const char *
 void weir_log(weir_runtime *runtime, weir_log_level level, const char *format, ...) {
     char text[512];
     va_list arguments;
-    if (weir__missing(runtime, "runtime") || weir__missing(format, "format")) {
+    if (weir__unfit(runtime) || weir__missing(format, "format")) {
         return;
     }
     if (level < WEIR_LOG_ERROR || level > WEIR_LOG_INFO) {
