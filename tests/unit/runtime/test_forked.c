@@ -283,6 +283,7 @@ static void own_runtime(void) {
     weir_runtime *runtime;
     weir_pool *pool;
     weir_rate *rate;
+    if (!FORKED_MAY_ALLOCATE) return;
     CLOSES(weir_runtime_open(NULL, &runtime));
     CLOSES(weir_pool_open(runtime, &options, &pool, NULL));
     CLOSES(weir_rate_open(runtime, &(weir_rate_options){.allowed = 10}, &rate));
