@@ -51,7 +51,6 @@ static void of_starting(void) {
     FORKED(weir_conflate_start(made.runtime, SOME, SOME));
     FORKED(weir_inlet_open(made.runtime, SOME, SOME, SOME));
     FORKED(weir_iterator_start(made.runtime, SOME, SOME));
-    FORKED(weir_poller_start(made.runtime, SOME, SOME));
     FORKED(weir_pipeline_open(made.runtime, SOME, SOME));
     FORKED(weir_pool_open(made.runtime, SOME, SOME, SOME));
     FORKED(weir_pool_iterate(made.runtime, SOME, SOME, SOME));
@@ -76,7 +75,6 @@ static void of_the_runtime(void) {
     FORKED(weir_runtime_drain(made.runtime, WEIR_FOREVER, SOME));
     FORKED(weir_runtime_holdup(made.runtime, SOME));
     FORKED(weir_runtime_stop(made.runtime, WEIR_REASON_NORMAL));
-    HARMLESS(weir_log(made.runtime, WEIR_LOG_INFO, "%s", ""));
     HARMLESS(weir_runtime_workers(made.runtime));
     HARMLESS(weir_runtime_stages(made.runtime));
     HARMLESS(weir_runtime_allocator(made.runtime));
@@ -142,14 +140,10 @@ static void of_stages(void) {
 static void of_inlets(void) {
     FORKED(weir_port_push(made.port, SOME, 1, WEIR_FOREVER));
     FORKED(weir_port_push_mark(made.port, SOME, WEIR_FOREVER));
-    FORKED(weir_port_push_some(made.port, SOME, 1, SOME));
-    FORKED(weir_port_room_fd(made.port, SOME));
     HARMLESS(weir_port_waiting(made.port));
     HARMLESS(weir_port_close(made.port));
     FORKED(weir_inlet_push(made.inlet, SOME, 1, WEIR_FOREVER));
     FORKED(weir_inlet_push_mark(made.inlet, SOME, WEIR_FOREVER));
-    FORKED(weir_inlet_push_some(made.inlet, SOME, 1, SOME));
-    FORKED(weir_inlet_room_fd(made.inlet, SOME));
     HARMLESS(weir_inlet_waiting(made.inlet));
     HARMLESS(weir_inlet_stopped(made.inlet));
     HARMLESS(weir_inlet_reason(made.inlet));

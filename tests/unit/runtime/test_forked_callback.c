@@ -57,12 +57,6 @@ static void of_oneself(weir_stage *self) {
     FORKED(weir_demonitor(self, (weir_monitor){0}));
     FORKED(weir_emit_to(self, 1, SOME, 1));
     FORKED(weir_forward_to(self, 1, 1, 1));
-    FORKED(weir_poller_accept(self, 0, SOME));
-    FORKED(weir_poller_add(self, 0, SOME));
-    FORKED(weir_poller_close(self, 0));
-    HARMLESS(weir_poller_count(self));
-    FORKED(weir_poller_remove(self, 0));
-    FORKED(weir_poller_want(self, 0, 0));
     HARMLESS(weir_buffered(self));
     HARMLESS(weir_held(self));
     HARMLESS(weir_stop_with(self, WEIR_REASON_NORMAL));
