@@ -6,6 +6,7 @@
 
 #include "base/refusal.h"
 #include "base/reserved.h"
+#include "stage/unfit.h"
 
 #include <errno.h>
 #include <inttypes.h>

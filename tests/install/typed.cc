@@ -148,11 +148,51 @@ struct no_start {
     }
 };
 
+/* What throws out of init leaves no name taken. */
+void named_again(weir::runtime &runtime) {
+    const weir_stage_options named = {.name = "again", .registered = true};
+    weir_ref out = {7};
+    for (int i = 0; i < 2; i++) {
+        EXPECT(weir::start(runtime, no_start(), named, &out) == WEIR_INIT_STOPPED);
+        EXPECT(weir_whereis(runtime, "again", &out) == WEIR_NO_NAME && out.bits == 7);
+    }
+}
+
+weir_verdict throws_through_c(weir_stage *, void *) {
+    throw std::runtime_error("out of init");
+}
+
+weir_verdict take_none(weir_stage *, weir_batch) {
+    return WEIR_CONTINUE;
+}
+
+/* As docs/embedding.md says: the name is taken until the runtime is closed, by another thread. */
+void left_by_an_exception() {
+    weir::runtime runtime(stepped());
+    weir_stage_options options = {.kind = WEIR_CONSUMER,
+                                  .name = "left",
+                                  .registered = true,
+                                  .takes_bytes = sizeof(long),
+                                  .on = {.init = throws_through_c, .handle_events = take_none}};
+    bool caught = false;
+    std::thread([&] {
+        try {
+            (void)weir_stage_start(runtime, &options, nullptr);
+        } catch (const std::runtime_error &) {
+            caught = true;
+        }
+    }).join();
+    options.on.init = nullptr;
+    EXPECT(caught && weir_stage_start(runtime, &options, nullptr) == WEIR_NAME_TAKEN);
+    EXPECT(runtime.close() == WEIR_OK);
+}
+
 void refused() {
     weir::runtime runtime(stepped());
     weir_ref out = {7};
     EXPECT(weir::start(runtime, no_start(), {}, &out) == WEIR_INIT_STOPPED && out.bits == 7);
     EXPECT(says("init threw: no start"));
+    named_again(runtime);
     long sum = 0;
     adder first{&sum, counted(1)};
     EXPECT(weir::start(runtime, std::move(first), {.worker = WEIR_WORKER(99)}, &out) ==
@@ -381,6 +421,7 @@ void closed_too_early() {
 
 int main() {
     lambdas();
+    left_by_an_exception();
     refused();
     expect_none();
     thrown(0, WEIR_REASON_EXCEPTION, "stage consumer: handle_events threw: a bad number");

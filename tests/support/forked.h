@@ -14,6 +14,17 @@
 #include <sys/types.h>
 #include <weir/weir.h>
 
+/* Whether a child may allocate and start threads: a sanitizer's allocator may be locked by a
+ * thread of the parent's, which is not in the child, and ThreadSanitizer starts no thread there. */
+#ifdef __has_feature
+#define FORKED_SANITIZER (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define FORKED_SANITIZER 1
+#else
+#define FORKED_SANITIZER 0
+#endif
+enum { FORKED_MAY_ALLOCATE = !FORKED_SANITIZER };
+
 /* Forks; the child does so, and ends: its exit status, or 128 and the signal.  One that hangs gets
  * SIGALRM. */
 int forked_run(void (*child)(void *context), void *context);

@@ -6,7 +6,7 @@
  * locks were taken as the fork came, and what closes touches nothing of the parent's; a runtime of
  * its own works.
  * Method: a runtime with all kinds of parts on threads; a row for each function that takes one of
- * them (support/forked.h), which tests/tools/test_forked.py compares with the headers; counters'
+ * them (support/forked.h), which tests/tools/test_embedding.py compares with the headers; counters'
  * files and descriptors, looked at from the parent.
  */
 #ifndef _GNU_SOURCE
@@ -283,6 +283,7 @@ static void own_runtime(void) {
     weir_runtime *runtime;
     weir_pool *pool;
     weir_rate *rate;
+    if (!FORKED_MAY_ALLOCATE) return;
     CLOSES(weir_runtime_open(NULL, &runtime));
     CLOSES(weir_pool_open(runtime, &options, &pool, NULL));
     CLOSES(weir_rate_open(runtime, &(weir_rate_options){.allowed = 10}, &rate));

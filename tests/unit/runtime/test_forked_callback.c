@@ -114,6 +114,7 @@ static void own_runtime(void) {
     weir_inlet *inlet;
     weir_ref from;
     weir_ref to;
+    if (!FORKED_MAY_ALLOCATE) return;
     CLOSES(weir_thread_unbind());
     CLOSES(weir_runtime_open(NULL, &own));
     CLOSES(weir_inlet_open(own, &options, &inlet, &from));
