@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <mutex>
 #include <set>
+#include <thread>
 #include <weir/weir.hpp>
 
 namespace {
