@@ -227,9 +227,12 @@ static void a_file_that_can_not_be_is_refused(void **state) {
 
 /* ---- a process that hangs, and is killed --------------------------------- */
 
+static int hangs[2]; /* a pipe: it does, from now on */
+
 static weir_verdict hang(weir_stage *self, struct player *player, weir_batch batch) {
     (void)self, (void)batch;
     if (player->handled < 500) return WEIR_CONTINUE;
+    if (write(hangs[1], "", 1) != 1) abort();
     for (;;) pause();
 }
 
@@ -258,10 +261,13 @@ static bool hangs_in(const struct view *view, const char *name) {
 static void what_it_did_outlives_it(void **state) {
     (void)state;
     struct view view;
+    assert_int_equal(pipe(hangs), 0);
     pid_t child = fork();
     if (child == 0) {
         run_until_killed();
     }
+    assert_int_equal(read(hangs[0], &(char){0}, 1), 1);
+    assert_int_equal(close(hangs[0]) + close(hangs[1]), 0);
     while (!is_there(path) || !look_at(path, &view) || !hangs_in(&view, "sink")) {
         usleep(1000);
     }
