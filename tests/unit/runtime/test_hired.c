@@ -209,7 +209,8 @@ static void the_smallest_stack_is_enough_for_weir(void **state) {
     (void)state;
     assert_true(
         on_worker_do(&(weir_runtime_options){.workers = 1, .threads = &small}, look_at_stack));
-    assert_in_range(stack_seen, 1, 4 * WEIR_STACK_BYTES_LEAST);
+    /* Much less than the usual 2 or 8 MiB; a sanitizer's runtime adds what it keeps there itself. */
+    assert_in_range(stack_seen, 1, 16 * WEIR_STACK_BYTES_LEAST);
 }
 
 /* All memory is to be locked, and little may be. */
