@@ -66,7 +66,7 @@ void weir__quay_release(struct weir__quay *quay, uint32_t count) {
     }
     uint64_t lost = weir__load_relaxed_u64(&quay->lost);
     if (lost > 0) { /* once, and by the last one, so never on two threads at a time */
-        weir__quay_discarded_late(quay, lost);
+        weir__quay_discarded_late(quay, lost, WEIR_DISCARD_STOPPED);
     }
     if (quay->kind->nobodys != NULL) {
         quay->kind->nobodys(quay);
@@ -261,11 +261,11 @@ void weir__quay_discarded(struct weir__quay *quay, const char *name, uint64_t co
     }
 }
 
-void weir__quay_discarded_late(struct weir__quay *quay, uint64_t count) {
+void weir__quay_discarded_late(struct weir__quay *quay, uint64_t count, weir_discard cause) {
     if (quay->discarded != NULL) {
         struct weir__errand errand;
         weir__errand_begin(&errand, quay->runtime, "discarded");
-        quay->discarded(quay->context, count, WEIR_DISCARD_STOPPED);
+        quay->discarded(quay->context, count, cause);
         weir__errand_end(&errand);
     } else {
         char text[128];

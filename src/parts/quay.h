@@ -164,6 +164,6 @@ void weir__quay_discarded(struct weir__quay *quay, const char *name, uint64_t co
                           weir_discard cause);
 
 /* Any thread, late: events that nobody will have, as the stage stops or has stopped. */
-void weir__quay_discarded_late(struct weir__quay *quay, uint64_t count);
+void weir__quay_discarded_late(struct weir__quay *quay, uint64_t count, weir_discard cause);
 
 #endif
