@@ -26,8 +26,6 @@
  *   closing   weir_pool_close                 the worker
  *   lifted    the worker; a task that takes   the worker, once it has come back
  *             its event, while it runs
- *   behind    the worker, before G3           the thread that has the child
- *   holds_met the thread, with ways.alone     that thread
  *   results,  the thread, while the task      the worker, likewise
  *   attempt   runs; then the worker
  *
@@ -67,17 +65,8 @@
  * ways.apart such a one makes room: another event is asked for in its stead, which its subscription
  * has `lent`, and gets back from who is closed next.
  *
- * With ways.alone one child runs at a time, on one thread, and a task may hold (weir__task_hold):
- * as it has failed, nobody is begun but it, the `holder`, until it has been begun again and has
- * returned.  So that the thread need not wait for the worker between two children, one more may be
- * out with ways.next: it lies in the handout.  If the one before it has failed and holds, the
- * thread does not begin it, but brings it back as it is, QUEUED, and the worker has it wait again.
- * Who is meant by that says `holds_seen`: a child has in `behind` how many such failures the worker
- * had read of as it was put out; the thread has counted more (`holds_met`), until the worker has
- * read of the last one, too.  Both count the same failures in the same order, and `behind` goes
- * with G3.
- *
- *   ways.alone:  out_alone == children that are out <= 1 + ways.next
+ * With ways.alone at most one child is out (`single`), and a task may hold (weir__task_hold): as it
+ * has failed, nobody is begun but it, the `holder`, until it has been begun again and has returned.
  *
  *   of a subscription that lives:  asked for, and not come + count + pending == max + lent
  *                                  lent <= ways.apart, count
@@ -153,7 +142,6 @@ struct weir_task {
     weir_task_result result;
     uint32_t attempt; /* how often it was tried to begin it */
     bool holds;       /* as it has failed, it is the next one to be begun */
-    uint64_t behind;  /* alone: holds_seen, as it was put out         */
     struct weir__task_note back;
     struct weir__task_note end;
     /* the worker's */
@@ -163,7 +151,6 @@ struct weir_task {
     bool begun;                       /* a task has seen the event      */
     bool known;                       /* counted in pool->children      */
     bool away;                        /* in a list, a stack or the ring */
-    bool out;                         /* counted in pool->out_alone     */
     bool end_read;                    /* the note of its end            */
     bool end_due;                     /* it has ended, and that is still to come */
     bool under_way;                   /* counted in pool->under_way     */
@@ -207,8 +194,7 @@ struct weir__task_list {
 /* What no option says: of pools that other parts open. */
 struct weir__task_ways {
     size_t apart; /* of a subscription: so many that wait for a restart make room for others */
-    bool alone;   /* one child is run at a time, by one thread                               */
-    bool next;    /* alone: and the next one is out meanwhile                                */
+    bool alone;   /* one child is out at a time                                              */
 };
 
 /* As far as they are of use to its worker. */
@@ -256,8 +242,7 @@ struct weir_pool {
     struct weir__task_list again;      /* the same, begun before         */
     struct weir__task_list retry;      /* RESTARTING, and due; the first may wait for a token */
     struct weir__task_list line;       /* in order: by order_next        */
-    uint32_t out_alone;                /* alone: children that are out   */
-    uint64_t holds_seen;               /* alone: how often a child has failed that held */
+    weir_task *single;                 /* alone: which is with a thread  */
     weir_task *holder;                 /* NULL, or nobody else is begun  */
     weir_task *free;                   /* slots of children for events   */
     struct weir__intensity intensity;  /* of restarts                  */
@@ -271,8 +256,6 @@ struct weir_pool {
     bool given_up;        /* too many restarts */
     bool over;            /* it stops: what comes is too late to be sent */
     weir_verdict verdict; /* of the callback that runs, or of the next one */
-
-    WEIR__APART uint64_t holds_met; /* the thread's, alone: the same, as it has seen */
 };
 
 /* True, and a refusal: there is none, or it is of the parent of this process. */

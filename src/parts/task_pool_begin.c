@@ -31,9 +31,9 @@ static void put_some(weir_pool *pool, struct weir__task_list *list, uint32_t cou
             begin_for(pool, task, wanted - i);
         }
         task->away = true;
-        task->behind = pool->holds_seen;
-        task->out = pool->rules.ways.alone;
-        pool->out_alone += task->out;
+        if (pool->rules.ways.alone) {
+            pool->single = task;
+        }
         weir__handout_put(&pool->handout, task);
     }
 }
@@ -44,9 +44,7 @@ static uint32_t room_at_threads(const weir_pool *pool) {
     if (!pool->rules.ways.alone) {
         return room;
     }
-    const uint32_t most = pool->rules.ways.next ? 2 : 1;
-    const uint32_t more = most - pool->out_alone;
-    return room < more ? room : more;
+    return pool->single == NULL && room > 0;
 }
 
 /* To the threads: those that are begun again, and so many others. */

@@ -256,9 +256,7 @@ void weir__task_finished(weir_pool *pool, weir_task *task) {
     bool good = task->result == WEIR_TASK_OK;
     task->begun = true;
     if (pool->holder == task || task->holds) {
-        const bool holds = !good && task->holds;
-        pool->holder = holds ? task : NULL;
-        pool->holds_seen += holds;
+        pool->holder = !good && task->holds ? task : NULL;
         task->holds = false;
     }
     if (!good && task->result != WEIR_TASK_FAILED) {
@@ -295,27 +293,12 @@ static void read_end(weir_pool *pool, weir_task *task, enum weir__task_state sta
     }
 }
 
-/* The thread has not begun it, as the one before it holds: it is the first of those that wait. */
-static void wait_again(weir_pool *pool, weir_task *task) {
-    struct weir__task_list *list = task->begun ? &pool->again : &pool->backlog;
-    const struct weir__task_list others = *list;
-    *list = (struct weir__task_list){0};
-    weir__task_append(list, task);
-    if (others.first != NULL) {
-        task->next = others.first;
-        list->last = others.last;
-    }
-}
-
 /* It has come back, or was started by hand. */
 static void read_back(weir_pool *pool, weir_task *task, enum weir__task_state state) {
     task->away = false;
-    pool->out_alone -= task->out;
-    task->out = false;
+    pool->single = pool->single == task ? NULL : pool->single;
     if (state == WEIR__TASK_DONE) {
         weir__task_finished(pool, task);
-    } else if (weir__task_is_queued(task)) { /* the one before it holds */
-        wait_again(pool, task);
     } else if (state == WEIR__TASK_NEW && pool->self == NULL) {
         weir__task_close(pool, task, WEIR_CHILD_DISCARDED); /* too late */
     } else { /* or it was ended before a thread began it */

@@ -47,26 +47,12 @@ static void send_back(weir_pool *pool, weir_task *task) {
     weir__task_home(pool, 1);
 }
 
-/* The one thread of a pool with ways.alone: nothing is begun behind one that holds before that is
- * begun again. */
-static void run_alone(weir_pool *pool, weir_task *task) {
-    if (task->behind == pool->holds_met) {
-        weir__task_run(task);
-        pool->holds_met += task->holds && task->result != WEIR_TASK_OK;
-    }
-}
-
 void weir__task_thread(void *argument) {
     weir_pool *pool = argument;
-    const bool alone = pool->rules.ways.alone;
     do {
         weir_task *task;
         while ((task = weir__handout_take(&pool->handout)) != NULL) {
-            if (alone) {
-                run_alone(pool, task);
-            } else {
-                weir__task_run(task);
-            }
+            weir__task_run(task);
             send_back(pool, task);
         }
     } while (weir__handout_wait(&pool->handout));

@@ -11,8 +11,7 @@
  *
  * A partition's crew, and a sink's, has one thread, and handles one batch at a time.  Only these
  * crews have a sink, whose state is theirs (crew_sink.c); the tasks of others, on several threads,
- * share nothing here.  A sink's thread has its next batch at hand (bin->next), so that it need not
- * wait for the worker between two.
+ * share nothing here.
  *
  * What waits for its next try makes room for the batches behind it, as many as batches_apart says:
  * its pool asks for others in its stead.  Not so where an order is promised (bin->waits), and where
@@ -275,8 +274,8 @@ static unsigned home_of_crew(const weir_pipeline_batcher *options) {
 
 weir_status weir__crew_start(struct weir__crew *crew, weir_ref *out) {
     const weir_pipeline_batcher *options = &crew->bin->options;
-    const struct weir__task_ways ways = {
-        .apart = batches_apart(crew->bin), .alone = crew->bin->in_order, .next = crew->bin->next};
+    const struct weir__task_ways ways = {.apart = batches_apart(crew->bin),
+                                         .alone = crew->bin->in_order};
     const weir_pool_options pool = {
         .name = crew->member->name,
         .event_bytes = sizeof(weir_gathered),

@@ -116,7 +116,6 @@ struct weir__bin {
     struct weir__crew *crews;
     bool in_order; /* each crew handles one batch at a time, on one thread */
     bool waits;    /* what is behind a batch that is to be tried again waits, too */
-    bool next;     /* its one crew has the next batch at hand, too                */
     bool dead;     /* dead letters come here */
 };
 

@@ -103,8 +103,6 @@ static void copy_bin(weir_pipeline *pipeline, unsigned number, const weir_pipeli
     bin->in_order = given->partition_by != NULL || given->sink != NULL;
     bin->crew_count = crews_of(&bin->options);
     bin->waits = given->partition_by != NULL || bin->options.retry.in_order;
-    /* Of several crews none is to keep a batch that another could handle. */
-    bin->next = given->sink != NULL && !bin->waits && !bin->options.quick && bin->crew_count == 1;
     bin->crews = &pipeline->crews[pipeline->crew_count];
     for (unsigned i = 0; i < bin->crew_count; i++) {
         bin->crews[i].bin = bin;

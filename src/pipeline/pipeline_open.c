@@ -80,8 +80,7 @@ static void link_crew(struct plan *plan, const struct weir__bin *bin, unsigned p
     size_t count;
     const size_t gatherers = weir__members_of(plan->pipeline, WEIR_ROLE_BATCHER, &count);
     const unsigned at_once = bin->in_order ? 1 : bin->options.count;
-    /* As many more are there as are handled. */
-    const bool ahead = bin->next || (!bin->in_order && !bin->waits);
+    const bool ahead = !bin->in_order && !bin->waits; /* as many more are there as are handled */
     const weir_subscribe_options options = {.max_demand = ahead ? 2 * at_once : at_once,
                                             .min_demand = ahead ? at_once : WEIR_NONE,
                                             .cancel = WEIR_TEMPORARY,

@@ -9,7 +9,6 @@
  * accounts agree; nobody waits for ever.
  *
  *   work   one pool; once the runtime has settled, everything is done
- *   alone  one at a time, the next one at hand; some hold as they fail, and some are ended
  *   hands  meanwhile, children are started and ended by hand
  *   leave  pools that stop, and are closed, amid their work; others take over
  *   close  a pool is closed as a child is handed out and comes back
@@ -189,72 +188,6 @@ static void hands_main(void *unused) {
     must(weir_runtime_settle(world.runtime, WEIR_FOREVER));
     SIM_REQUIRE(hand.exits == hand.started);
     SIM_REQUIRE(weir_pool_children(pool, NULL, 0) == 0);
-    SIM_REQUIRE(close_one(pool));
-    weir_stop(world.runtime, world.producers[0], WEIR_REASON_NORMAL);
-    must(weir_runtime_run(world.runtime, WEIR_FOREVER));
-    world_close_runtime();
-}
-
-/* --- alone -------------------------------------------------------------------------------- */
-
-enum { NOBODY = UINT32_MAX };
-
-static struct {
-    uint64_t holds; /* a number that has failed and holds, or NOBODY */
-    bool runs;
-} alone;
-
-static weir_task_result do_alone(void *context, const void *event, weir_task *self) {
-    uint64_t number = *(const uint64_t *)event;
-    SIM_REQUIRE(!alone.runs && (alone.holds == NOBODY || alone.holds == number));
-    alone.runs = true;
-    weir_task_result result = do_number(context, event, self);
-    alone.runs = false;
-    bool holds = result == WEIR_TASK_FAILED && sim_draw(4) != 0;
-    alone.holds = holds ? number : NOBODY;
-    if (holds) weir__task_hold(self);
-    return result;
-}
-
-static void exited_alone(void *context, weir_child child, const void *event, weir_child_exit how) {
-    if (alone.holds == *(const uint64_t *)event) alone.holds = NOBODY;
-    exited(context, child, event, how);
-}
-
-static void end_some(void *argument) {
-    weir_child_info list[4];
-    for (uint64_t left = sim_draw(4); left > 0; left--) {
-        size_t count = weir_pool_children(argument, list, 4);
-        if (count > 0) weir_pool_end_child(argument, list[sim_draw(count < 4 ? count : 4)].child);
-    }
-}
-
-static void alone_main(void *unused) {
-    (void)unused;
-    open_world();
-    alone.holds = NOBODY;
-    alone.runs = false;
-    weir_subscribe_to from = {.producer = world.producers[0], .options = world_some_demand()};
-    from.options.cancel = WEIR_TEMPORARY;
-    const weir_pool_options options = {.event_bytes = sizeof(uint64_t),
-                                       .threads = 1,
-                                       .worker = world_somewhere(),
-                                       .task = do_alone,
-                                       .exited = exited_alone,
-                                       .context = open_one(),
-                                       .discarded = discarded,
-                                       .restart = WEIR_CHILD_TRANSIENT,
-                                       .max_restarts = WEIR_POOL_MAX_RESTARTS_LIMIT,
-                                       .shutdown_ns = WEIR_FOREVER,
-                                       .subscribe_to = &from,
-                                       .subscribe_count = 1};
-    const struct weir__task_ways ways = {.alone = true, .next = sim_draw(4) != 0};
-    weir_pool *pool;
-    must(weir__task_open_ways(world.runtime, &options, &ways, &pool, NULL));
-    int ends = sim_spawn("ends", end_some, pool);
-    sim_join(ends);
-    must(weir_runtime_settle(world.runtime, WEIR_FOREVER));
-    SIM_REQUIRE(all_is_told());
     SIM_REQUIRE(close_one(pool));
     weir_stop(world.runtime, world.producers[0], WEIR_REASON_NORMAL);
     must(weir_runtime_run(world.runtime, WEIR_FOREVER));
@@ -459,7 +392,6 @@ int main(int count, char **arguments) {
     static const struct sim_scenario scenarios[] = {
         {"work", 15000, 2000000, true, world_begin_scenario, NULL, work_main, 20},
         {"hands", 15000, 2000000, true, world_begin_scenario, NULL, hands_main, 12},
-        {"alone", 8000, 2000000, true, world_begin_scenario, NULL, alone_main, 12},
         {"leave", 10000, 2000000, true, world_begin_scenario, NULL, leave_main, 16},
         {"close", 6000, 2000000, false, world_begin_scenario, NULL, close_main, 1},
         {"emits", 12000, 2000000, true, world_begin_scenario, NULL, emits_main, 20},
