@@ -209,7 +209,7 @@ static void the_smallest_stack_is_enough_for_weir(void **state) {
     (void)state;
     assert_true(
         on_worker_do(&(weir_runtime_options){.workers = 1, .threads = &small}, look_at_stack));
-    /* Much less than the usual 2 or 8 MiB; a sanitizer's runtime adds what it keeps there itself. */
+    /* Much less than the usual 2 or 8 MiB; a sanitizer's runtime adds what it keeps there. */
     assert_in_range(stack_seen, 1, 16 * WEIR_STACK_BYTES_LEAST);
 }
 
