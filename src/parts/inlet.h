@@ -338,7 +338,7 @@ weir_status weir__inlet_push_parcel(weir_inlet *inlet, const struct weir__parcel
                                     uint64_t timeout_ns);
 
 /* Events that nobody will emit, and that were dropped: counted, and told of. */
-void weir__inlet_bury(weir_inlet *inlet, uint64_t count, weir_discard cause);
+void weir__inlet_bury(weir_inlet *inlet, uint64_t dropped, uint64_t left);
 
 /* NO_STAGE, and why. */
 weir_status weir__inlet_refuse_gone(const weir_inlet *inlet);

@@ -39,12 +39,12 @@ weir_status weir__inlet_drop_newest(weir_inlet *inlet, const struct weir__parcel
     return WEIR_DROPPED;
 }
 
-void weir__inlet_bury(weir_inlet *inlet, uint64_t count, weir_discard cause) {
-    if (count == 0) {
+void weir__inlet_bury(weir_inlet *inlet, uint64_t dropped, uint64_t left) {
+    if (dropped + left == 0) {
         return;
     }
-    weir__runtime_discarded(inlet->quay.runtime, count);
-    weir__quay_discarded_late(&inlet->quay, count, cause);
+    weir__runtime_discarded(inlet->quay.runtime, dropped + left);
+    weir__quay_discarded_late(&inlet->quay, dropped, left);
 }
 
 /* ---- coming and leaving -------------------------------------------------- */
@@ -61,8 +61,7 @@ static void bury_all(weir_inlet *inlet) {
         weir__inlet_free_chunk(inlet, chunk);
         chunk = below;
     }
-    weir__inlet_bury(inlet, weir__inlet_count_dropped(inlet), WEIR_DISCARD_OVERFLOW);
-    weir__inlet_bury(inlet, count, WEIR_DISCARD_STOPPED);
+    weir__inlet_bury(inlet, weir__inlet_count_dropped(inlet), count);
     ck_stack_entry_t *entry = weir__stack_take(&inlet->fresh); /* I5 -> I6 */
     while (entry != NULL) {
         weir_port *port = WEIR__CONTAINER_OF(entry, weir_port, link);

@@ -88,7 +88,7 @@ void weir__port_drop(const weir_port *port, uint64_t from, uint64_t to) {
 void weir__port_release(weir_port *port) {
     if (weir__fetch_sub_u32(&port->refs, 1) == 1) {
         weir__port_drop(port, port->taken, port->tail);
-        weir__inlet_bury(port->inlet, port->tail - port->taken, WEIR_DISCARD_STOPPED);
+        weir__inlet_bury(port->inlet, 0, port->tail - port->taken);
         free_port(port);
     }
 }

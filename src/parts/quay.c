@@ -66,7 +66,7 @@ void weir__quay_release(struct weir__quay *quay, uint32_t count) {
     }
     uint64_t lost = weir__load_relaxed_u64(&quay->lost);
     if (lost > 0) { /* once, and by the last one, so never on two threads at a time */
-        weir__quay_discarded_late(quay, lost, WEIR_DISCARD_STOPPED);
+        weir__quay_discarded_late(quay, 0, lost);
     }
     if (quay->kind->nobodys != NULL) {
         quay->kind->nobodys(quay);
@@ -261,15 +261,22 @@ void weir__quay_discarded(struct weir__quay *quay, const char *name, uint64_t co
     }
 }
 
-void weir__quay_discarded_late(struct weir__quay *quay, uint64_t count, weir_discard cause) {
-    if (quay->discarded != NULL) {
+static void tell_late(struct weir__quay *quay, uint64_t count, weir_discard cause) {
+    if (count > 0) {
         struct weir__errand errand;
         weir__errand_begin(&errand, quay->runtime, "discarded");
         quay->discarded(quay->context, count, cause);
         weir__errand_end(&errand);
+    }
+}
+
+void weir__quay_discarded_late(struct weir__quay *quay, uint64_t dropped, uint64_t left) {
+    if (quay->discarded != NULL) {
+        tell_late(quay, dropped, WEIR_DISCARD_OVERFLOW);
+        tell_late(quay, left, WEIR_DISCARD_STOPPED);
     } else {
         char text[128];
-        snprintf(text, sizeof text, "%" PRIu64 " events %s", count, quay->kind->late);
+        snprintf(text, sizeof text, "%" PRIu64 " events %s", dropped + left, quay->kind->late);
         weir__runtime_log(quay->runtime, WEIR_LOG_WARNING, text);
     }
 }

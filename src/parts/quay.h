@@ -163,7 +163,8 @@ weir_status weir__quay_doze(struct weir__quay *quay, struct weir__berth *berth,
 void weir__quay_discarded(struct weir__quay *quay, const char *name, uint64_t count,
                           weir_discard cause);
 
-/* Any thread, late: events that nobody will have, as the stage stops or has stopped. */
-void weir__quay_discarded_late(struct weir__quay *quay, uint64_t count, weir_discard cause);
+/* Any thread, late: events for which there was no room, and those that nobody will have, as the
+ * stage stops or has stopped. */
+void weir__quay_discarded_late(struct weir__quay *quay, uint64_t dropped, uint64_t left);
 
 #endif
