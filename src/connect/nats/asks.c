@@ -5,19 +5,22 @@
 #include "connect/nats/asks.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <weir/backoff.h>
 #include <weir/status.h>
 
 enum { REQUEST_BYTES = 128, GRACE_NS = 1000000000 };
-enum { PAUSE_NS = 20000000, PAUSE_MOST_NS = 1000000000 };
+static const weir_backoff pauses = {.first_ns = 20000000, .most_ns = 1000000000};
 
 void weir__nats_asks_clear(struct weir__nats_asks *asks) {
     asks->count = 0;
     asks->left = 0;
     asks->alone = asks->limited = false;
-    asks->pause_ns = asks->paused_until_ns = 0;
+    asks->pauses = 0;
+    asks->paused_until_ns = 0;
     asks->told_crowded = false;
 }
 
@@ -72,7 +75,7 @@ natsStatus weir__nats_ask(struct weir__nats_asks *asks, natsConnection *connecti
 }
 
 void weir__nats_asks_had(struct weir__nats_asks *asks) {
-    asks->pause_ns = 0;
+    asks->pauses = 0;
     if (asks->count == 0) {
         return; /* of one that was forgotten */
     }
@@ -104,10 +107,8 @@ static bool heard_most(const char *text, const char *what, uint64_t *most) {
 
 static weir__nats_said pause_asking(struct weir__nats_asks *asks, uint64_t now_ns) {
     const bool told = asks->told_crowded;
-    asks->pause_ns = asks->pause_ns == 0                  ? PAUSE_NS
-                     : asks->pause_ns < PAUSE_MOST_NS / 2 ? asks->pause_ns * 2
-                                                          : PAUSE_MOST_NS;
-    asks->paused_until_ns = now_ns + asks->pause_ns;
+    asks->pauses += asks->pauses < UINT_MAX;
+    asks->paused_until_ns = now_ns + weir_backoff_delay(&pauses, asks->pauses, 0);
     asks->told_crowded = true;
     return told ? WEIR__NATS_GOES_ON : WEIR__NATS_CROWDED;
 }

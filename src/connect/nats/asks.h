@@ -31,7 +31,7 @@ struct weir__nats_asks {
     uint64_t made;       /* ever */
     uint64_t most;       /* that the consumer takes in one request; 0: none is known */
     uint64_t most_bytes; /* likewise */
-    uint64_t pause_ns;   /* the last one; 0: there was none since a message came */
+    unsigned pauses;     /* since a message came */
     uint64_t paused_until_ns;
     bool told_crowded; /* of this connection */
     bool alone;        /* the next asks for one message, of any size */
