@@ -78,12 +78,5 @@ weir_status weir_inlet_room_fd(weir_inlet *inlet, int *out) {
         return weir__refused();
     }
     weir_status status = weir__inlet_may_wait(inlet, "an inlet");
-    bool open = weir__lamp_is_open(&inlet->room_lamp);
-    if (status == WEIR_OK) {
-        status = weir__lamp_open(&inlet->room_lamp, out);
-    }
-    if (status == WEIR_OK && !open) {
-        weir__lamp_light(&inlet->room_lamp); /* nobody was refused yet */
-    }
-    return status;
+    return status == WEIR_OK ? weir__lamp_open_lit(&inlet->room_lamp, out) : status;
 }

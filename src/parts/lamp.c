@@ -30,6 +30,15 @@ weir_status weir__lamp_open(struct weir__lamp *lamp, int *out) {
     return WEIR_OK;
 }
 
+weir_status weir__lamp_open_lit(struct weir__lamp *lamp, int *out) {
+    bool open = weir__lamp_is_open(lamp);
+    weir_status status = weir__lamp_open(lamp, out);
+    if (status == WEIR_OK && !open) {
+        weir__lamp_light(lamp);
+    }
+    return status;
+}
+
 void weir__lamp_close(struct weir__lamp *lamp) {
     if (weir__lamp_is_open(lamp)) {
         weir__event_close(descriptor_of(lamp));

@@ -44,6 +44,9 @@ struct weir__lamp {
 /* Its descriptor, which is made if there is none: a new one is dark, so look.  SYSTEM. */
 weir_status weir__lamp_open(struct weir__lamp *lamp, int *out);
 
+/* The same; a new one is lit, for who was refused nothing as yet. */
+weir_status weir__lamp_open_lit(struct weir__lamp *lamp, int *out);
+
 /* Nobody has it any more. */
 void weir__lamp_close(struct weir__lamp *lamp);
 

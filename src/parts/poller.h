@@ -82,12 +82,11 @@ void weir__poller_attach(struct weir__poller *poller, weir_stage *stage);
 
 /* ---- poller_add.c: its descriptors ------------------------------------------- */
 
-/* A callback of its runs here, or its init; NULL: refused, with that status. */
+/* A callback of its runs here, or its init; NULL: refused. */
 struct weir__poller *weir__poller_here(const weir_stage *self, const char *function);
-weir_status weir__poller_refused(const weir_stage *self);
 
-/* That descriptor of its; NULL: refused. */
-struct weir__polled_entry *weir__poller_need(const struct weir__poller *poller, int fd);
+/* That descriptor of its, for a callback of its; NULL: refused. */
+struct weir__polled_entry *weir__poller_need(const weir_stage *self, int fd, const char *function);
 
 /* The set is asked for what it is asked now, and what it has said is forgotten. */
 void weir__poller_ask_anew(struct weir__poller *poller, struct weir__polled_entry *entry);

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <weir/backoff.h>
 
 /* ---- which accept ---------------------------------------------------------------- */
 
@@ -68,12 +69,7 @@ static void pause_is_over(struct weir__timer *timer) {
     weir__poller_review(poller);
 }
 
-/* 10 ms, twice as long each time, and a second at most. */
-static uint64_t pause_ns(uint32_t failures) {
-    enum { FIRST_NS = 10000000, MOST_NS = 1000000000, DOUBLINGS = 7 };
-    uint64_t ns = (uint64_t)FIRST_NS << (failures < DOUBLINGS ? failures : DOUBLINGS);
-    return ns < MOST_NS ? ns : MOST_NS;
-}
+static const weir_backoff pauses = {.first_ns = 10000000, .most_ns = 1000000000};
 
 /* Of each drought once, and not of one after the other. */
 static void log_pause(struct weir__poller *poller, uint64_t now_ns, int error) {
@@ -97,9 +93,10 @@ static void pause_accepting(struct weir__poller *poller, int error) {
     log_pause(poller, now_ns, error);
     poller->pauses = true;
     poller->pause.fire = pause_is_over;
-    weir__timers_add(&poller->stage->host->timers, &poller->pause,
-                     weir__clock_deadline(now_ns, pause_ns(poller->failures)));
     poller->failures += poller->failures < UINT32_MAX;
+    weir__timers_add(
+        &poller->stage->host->timers, &poller->pause,
+        weir__clock_deadline(now_ns, weir_backoff_delay(&pauses, poller->failures, 0)));
     weir__poller_review(poller);
 }
 
@@ -128,12 +125,11 @@ static weir_status not_accepted(struct weir__poller *poller, int fd, int error) 
 }
 
 weir_status weir_poller_accept(weir_stage *self, int listener, int *out) {
-    struct weir__poller *poller = weir__poller_here(self, "weir_poller_accept");
-    if (poller == NULL) {
-        return weir__poller_refused(self);
-    }
-    if (weir__missing(out, "out") || weir__poller_need(poller, listener) == NULL) {
-        return WEIR_INVALID;
+    static const char function[] = "weir_poller_accept";
+    struct weir__poller *poller = weir__poller_here(self, function);
+    if (poller == NULL || weir__missing(out, "out") ||
+        weir__poller_need(self, listener, function) == NULL) {
+        return weir__refused();
     }
     int fd = weir__poll_accept(listener);
     if (fd < 0) {

@@ -31,18 +31,15 @@ struct weir__poller *weir__poller_here(const weir_stage *self, const char *funct
     return self->poller;
 }
 
-weir_status weir__poller_refused(const weir_stage *self) {
-    return weir__self_unfit(self) ? weir__refused() : WEIR_WRONG_THREAD;
-}
-
 static struct weir__polled_entry *entry_of(const struct weir__poller *poller, int fd) {
     return WEIR__INDEX_FIND(&poller->entries, (uint64_t)(int64_t)fd, struct weir__polled_entry,
                             node);
 }
 
-struct weir__polled_entry *weir__poller_need(const struct weir__poller *poller, int fd) {
-    struct weir__polled_entry *entry = entry_of(poller, fd);
-    if (entry == NULL) {
+struct weir__polled_entry *weir__poller_need(const weir_stage *self, int fd, const char *function) {
+    const struct weir__poller *poller = weir__poller_here(self, function);
+    struct weir__polled_entry *entry = poller != NULL ? entry_of(poller, fd) : NULL;
+    if (poller != NULL && entry == NULL) {
         weir__refuse(WEIR_INVALID, "the poller has no descriptor %d", fd);
     }
     return entry;
@@ -165,7 +162,7 @@ static int ask_new(struct weir__poller *poller, struct weir__polled_entry *entry
 weir_status weir_poller_add(weir_stage *self, int fd, const weir_poller_watch *watch) {
     struct weir__poller *poller = weir__poller_here(self, "weir_poller_add");
     if (poller == NULL) {
-        return weir__poller_refused(self);
+        return weir__refused();
     }
     weir_status status = check_added(poller, fd, watch);
     if (status != WEIR_OK || poller->entries.count == poller->most) {
@@ -191,14 +188,11 @@ weir_status weir_poller_add(weir_stage *self, int fd, const weir_poller_watch *w
 }
 
 weir_status weir_poller_want(weir_stage *self, int fd, unsigned want) {
-    struct weir__poller *poller = weir__poller_here(self, "weir_poller_want");
-    if (poller == NULL) {
-        return weir__poller_refused(self);
-    }
-    struct weir__polled_entry *entry = weir__poller_need(poller, fd);
+    struct weir__polled_entry *entry = weir__poller_need(self, fd, "weir_poller_want");
     if (entry == NULL || check_want(want) != WEIR_OK) {
-        return WEIR_INVALID;
+        return weir__refused();
     }
+    struct weir__poller *poller = self->poller;
     if (entry->watch.want == want) {
         return WEIR_OK;
     }
@@ -267,14 +261,11 @@ static void close_entry(struct weir__poller *poller, struct weir__polled_entry *
 }
 
 weir_status weir_poller_close(weir_stage *self, int fd) {
-    struct weir__poller *poller = weir__poller_here(self, "weir_poller_close");
-    if (poller == NULL) {
-        return weir__poller_refused(self);
-    }
-    struct weir__polled_entry *entry = weir__poller_need(poller, fd);
+    struct weir__polled_entry *entry = weir__poller_need(self, fd, "weir_poller_close");
     if (entry == NULL) {
-        return WEIR_INVALID;
+        return weir__refused();
     }
+    struct weir__poller *poller = self->poller;
     weir__index_remove(&poller->entries, &entry->node);
     close_entry(poller, entry);
     weir__poller_tries_again(poller); /* there is one more now */
@@ -283,14 +274,11 @@ weir_status weir_poller_close(weir_stage *self, int fd) {
 }
 
 weir_status weir_poller_remove(weir_stage *self, int fd) {
-    struct weir__poller *poller = weir__poller_here(self, "weir_poller_remove");
-    if (poller == NULL) {
-        return weir__poller_refused(self);
-    }
-    struct weir__polled_entry *entry = weir__poller_need(poller, fd);
+    struct weir__polled_entry *entry = weir__poller_need(self, fd, "weir_poller_remove");
     if (entry == NULL) {
-        return WEIR_INVALID;
+        return weir__refused();
     }
+    struct weir__poller *poller = self->poller;
     weir__index_remove(&poller->entries, &entry->node);
     let_go_of_entry(poller, entry, forget(poller, entry));
     weir__poller_review(poller);

@@ -69,12 +69,5 @@ weir_status weir_port_room_fd(weir_port *port, int *out) {
         return weir__refused();
     }
     weir_status status = weir__inlet_may_wait(port->inlet, "a port");
-    bool open = weir__lamp_is_open(&port->room_lamp);
-    if (status == WEIR_OK) {
-        status = weir__lamp_open(&port->room_lamp, out);
-    }
-    if (status == WEIR_OK && !open) {
-        weir__lamp_light(&port->room_lamp); /* nobody was refused yet */
-    }
-    return status;
+    return status == WEIR_OK ? weir__lamp_open_lit(&port->room_lamp, out) : status;
 }
