@@ -36,6 +36,16 @@ void lines_end(struct lines *lines) {
     }
 }
 
+int lines_set_up(void **state) {
+    lines_begin(*state);
+    return 0;
+}
+
+int lines_tear_down(void **state) {
+    lines_end(*state);
+    return 0;
+}
+
 static void put(const char *path, int flags, const void *bytes, size_t count) {
     int file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0644);
     assert_true(file >= 0);

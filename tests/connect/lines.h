@@ -39,6 +39,12 @@ struct lines {
 void lines_begin(struct lines *lines);
 void lines_end(struct lines *lines);
 
+/* The same for one test, which has these lines. */
+#define LINES_TEST(test, lines) \
+    cmocka_unit_test_prestate_setup_teardown(test, lines_set_up, lines_tear_down, lines)
+int lines_set_up(void **state);
+int lines_tear_down(void **state);
+
 void lines_open(struct lines *lines, const weir_file_source_options *options);
 void lines_run(struct lines *lines);
 void lines_close(struct lines *lines);

@@ -223,19 +223,7 @@ static void takes_nobody_s_name(void **state) {
     lines_close(&lines);
 }
 
-static int begin_folder(void **state) {
-    (void)state;
-    lines_begin(&lines);
-    return 0;
-}
-
-static int end_folder(void **state) {
-    (void)state;
-    lines_end(&lines);
-    return 0;
-}
-
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, begin_folder, end_folder)
+#define IN_FOLDER(test) LINES_TEST(test, &lines)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

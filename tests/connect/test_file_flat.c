@@ -211,19 +211,7 @@ static void reads_holes_little_by_little(void **state) {
     check_long_lines(SPARSE_MIB);
 }
 
-static int begin_flat_test(void **state) {
-    (void)state;
-    lines_begin(&lines);
-    return 0;
-}
-
-static int end_flat_test(void **state) {
-    (void)state;
-    lines_end(&lines);
-    return 0;
-}
-
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, begin_flat_test, end_flat_test)
+#define IN_FOLDER(test) LINES_TEST(test, &lines)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

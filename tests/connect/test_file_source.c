@@ -368,19 +368,7 @@ static void refuses_bad_file_options(void **state) {
     weir_file_source_close(NULL);
 }
 
-static int begin_folder(void **state) {
-    (void)state;
-    lines_begin(&lines);
-    return 0;
-}
-
-static int end_folder(void **state) {
-    (void)state;
-    lines_end(&lines);
-    return 0;
-}
-
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, begin_folder, end_folder)
+#define IN_FOLDER(test) LINES_TEST(test, &lines)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -83,22 +83,9 @@ static void hears_of_lines_and_names(void **state) {
     assert_int_equal(tally_again(), 0);
 }
 
-static int begin_threads_test(void **state) {
-    (void)state;
-    lines_begin(&lines);
-    return 0;
-}
-
-static int end_threads_test(void **state) {
-    (void)state;
-    lines_end(&lines);
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(hears_of_lines_and_names, begin_threads_test,
-                                        end_threads_test),
+        LINES_TEST(hears_of_lines_and_names, &lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -89,6 +90,21 @@ void poller_scene_send(unsigned socket, uint64_t from, uint64_t count) {
         uint64_t number = socket * EACH + i;
         assert_int_equal(write(poller_scene.ends[socket], &number, sizeof number), sizeof number);
     }
+}
+
+void poller_scene_listen(void) {
+    poller_scene.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(listen(poller_scene.listener, 16), 0);
+}
+
+void poller_scene_connect(void) {
+    struct sockaddr_in address;
+    socklen_t bytes = sizeof address;
+    assert_int_equal(getsockname(poller_scene.listener, (struct sockaddr *)&address, &bytes), 0);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int end = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(end, (struct sockaddr *)&address, bytes), 0);
+    poller_scene.ends[poller_scene.sockets++] = end;
 }
 
 weir_status poller_scene_try_start(weir_kind kind) {

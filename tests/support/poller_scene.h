@@ -49,6 +49,10 @@ void poller_scene_open_sockets(unsigned count);
 weir_status poller_scene_try_start(weir_kind kind);
 void poller_scene_start(unsigned sockets);
 
+/* The listener is there, on loopback / somebody connects to it, with the next of `ends`. */
+void poller_scene_listen(void);
+void poller_scene_connect(void);
+
 /* How that descriptor's numbers are read; told as it is closed. */
 weir_poller_watch poller_scene_watch(unsigned number);
 void poller_scene_closed(weir_stage *self, int fd, void *context);

@@ -12,7 +12,6 @@
 #include "support/poller_scene.h"
 #include "support/worlds.h"
 
-#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -269,29 +268,14 @@ static weir_verdict add_listener(weir_stage *self) {
     return WEIR_CONTINUE;
 }
 
-static void listen_somewhere(void) {
-    poller_scene.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(listen(poller_scene.listener, 16), 0);
-}
-
-static void connect_one(void) {
-    struct sockaddr_in address;
-    socklen_t bytes = sizeof address;
-    assert_int_equal(getsockname(poller_scene.listener, (struct sockaddr *)&address, &bytes), 0);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int end = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(connect(end, (struct sockaddr *)&address, bytes), 0);
-    poller_scene.ends[poller_scene.sockets++] = end;
-}
-
 static void connections_are_bounded(void) {
     poller_scene_begin();
     poller_scene.most = 3;
-    listen_somewhere();
+    poller_scene_listen();
     poller_scene_start(0);
     poller_scene_cast(add_listener);
     assert_int_equal(poller_scene.status, WEIR_OK);
-    for (int i = 0; i < 5; i++) connect_one();
+    for (int i = 0; i < 5; i++) poller_scene_connect();
     rig_rest(&poller_scene.rig);
     assert_int_equal(poller_scene.accepted, 2); /* and itself */
     assert_int_equal(poller_scene.closed, 0);
@@ -304,16 +288,16 @@ static void connections_are_bounded(void) {
 
 static void a_drain_reads_and_accepts_no_more(void) {
     poller_scene_begin();
-    listen_somewhere();
+    poller_scene_listen();
     poller_scene_start(0);
     poller_scene_cast(add_listener);
-    connect_one();
+    poller_scene_connect();
     rig_rest(&poller_scene.rig);
     assert_int_equal(poller_scene.accepted, 1);
     poller_scene_send(0, 0, 5);
     poller_scene_ask(3);
     assert_int_equal(poller_scene.c.handled, 3);
-    connect_one();
+    poller_scene_connect();
     assert_int_equal(weir_finish(poller_scene.rig.runtime, poller_scene.poller), WEIR_OK);
     rig_rest(&poller_scene.rig);
     assert_int_equal(poller_scene.c.handled, 3);

@@ -10,7 +10,6 @@
 #include "support/cmocka.h"
 #include "support/poller_scene.h"
 
-#include <netinet/in.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -48,21 +47,10 @@ static void begin(void) {
     poller_scene_begin();
     called = refused = 0;
     rig_open(&poller_scene.rig, &(weir_runtime_options){.mode = WEIR_SIMULATED, .seed = 1});
-    poller_scene.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(listen(poller_scene.listener, 16), 0);
+    poller_scene_listen();
     poller_scene_start(0);
     poller_scene_cast(add_listener);
     assert_int_equal(poller_scene.status, WEIR_OK);
-}
-
-static void connect_one(void) {
-    struct sockaddr_in address;
-    socklen_t bytes = sizeof address;
-    assert_int_equal(getsockname(poller_scene.listener, (struct sockaddr *)&address, &bytes), 0);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int end = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(connect(end, (struct sockaddr *)&address, bytes), 0);
-    poller_scene.ends[poller_scene.sockets++] = end;
 }
 
 /* No more than are open: a hole in their numbers would be one more. */
@@ -95,7 +83,7 @@ static void expect_warnings(unsigned count) {
 static void it_pauses_longer_each_time(void **state) {
     (void)state;
     begin();
-    connect_one();
+    poller_scene_connect();
     may_open_no_more();
     weir_runtime_step(poller_scene.rig.runtime, 200); /* which is not at rest for ever */
     assert_int_equal(called, 1);
@@ -114,7 +102,7 @@ static void it_pauses_longer_each_time(void **state) {
     advance(1000);
     assert_int_equal(poller_scene.accepted, 1);
     assert_int_equal(refused, 11);
-    connect_one(); /* it begins anew */
+    poller_scene_connect(); /* it begins anew */
     may_open_no_more();
     rig_rest(&poller_scene.rig);
     assert_int_equal(refused, 12);
@@ -137,10 +125,10 @@ static weir_verdict close_first(weir_stage *self) {
 static void what_is_closed_makes_room(void **state) {
     (void)state;
     begin();
-    connect_one();
+    poller_scene_connect();
     rig_rest(&poller_scene.rig);
     assert_int_equal(poller_scene.accepted, 1);
-    connect_one();
+    poller_scene_connect();
     may_open_no_more();
     rig_rest(&poller_scene.rig);
     assert_int_equal(refused, 1);
@@ -155,7 +143,7 @@ static void what_is_closed_makes_room(void **state) {
 static void one_that_ends_pauses_no_more(void **state) {
     (void)state;
     begin();
-    connect_one();
+    poller_scene_connect();
     may_open_no_more();
     rig_rest(&poller_scene.rig);
     may_open_more();

@@ -10,9 +10,9 @@
  * timeout.  (Wake-ups under every order: simulation ports.)
  */
 #include "support/inlet_scene.h"
+#include "support/poller_scene.h"
 #include "support/worlds.h"
 
-#include <dirent.h>
 #include <poll.h>
 #include <string.h>
 
@@ -209,23 +209,14 @@ static void refused_where_events_are_dropped(bool port) {
     inlet_scene_close(&f);
 }
 
-static int descriptors(void) {
-    DIR *folder = opendir("/proc/self/fd");
-    int count = 0;
-    assert_non_null(folder);
-    while (readdir(folder) != NULL) count++;
-    closedir(folder);
-    return count;
-}
-
 static void it_goes_with_its_handle(bool port) {
-    int before = descriptors();
+    int before = poller_scene_descriptors();
     rig_open(&f.rig, NULL);
     open_with(port, WEIR_REFUSE);
     room_fd();
-    assert_true(descriptors() > before);
+    assert_true(poller_scene_descriptors() > before);
     inlet_scene_close(&f);
-    assert_int_equal(descriptors(), before);
+    assert_int_equal(poller_scene_descriptors(), before);
 }
 
 /* ---- events with spans ------------------------------------------------------ */
